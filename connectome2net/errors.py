@@ -1,0 +1,89 @@
+"""Every error that a user can cause.
+
+Enters: what went wrong, where, what was found, what was wanted, the way out.
+Leaves: one exception whose text says just that. The command line prints it and exits with 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Issue:
+    """One thing that is wrong with a spec.
+
+    Attributes:
+        path: JSON pointer into spec.json (``/network/projections/3/pre``) or, for a table,
+            ``cells.parquet/lamina``.
+        found: what is there.
+        wanted: what should be there.
+        fix: the way out.
+    """
+
+    path: str
+    found: str
+    wanted: str
+    fix: str = ""
+
+    def __str__(self) -> str:
+        fix = f" -> {self.fix}" if self.fix else ""
+        return f"{self.path}: found {self.found}; wanted {self.wanted}{fix}"
+
+
+class C2NError(Exception):
+    """Something that the user can mend.
+
+    Args:
+        what: one sentence without a full stop.
+        where: the file, column, row or option.
+        found: what is there.
+        wanted: what should be there.
+        fix: the way out.
+    """
+
+    def __init__(
+        self, what: str, *, where: object = "", found: object = "", wanted: object = "", fix: str = ""
+    ) -> None:
+        rows = {"where": where, "found": found, "wanted": wanted, "fix": fix}
+        lines = [f"  {label + ':':<7} {text}" for label, text in rows.items() if str(text)]
+        super().__init__("\n".join([what, *lines]))
+
+
+class SourceError(C2NError):
+    """A source table is missing, unreadable or contradicts another."""
+
+
+class ExtractError(C2NError):
+    """A column cannot be cut or labelled as asked."""
+
+
+class SpecError(C2NError):
+    """A spec is not valid; ``issues`` lists everything that is wrong with it."""
+
+    def __init__(self, what: str, issues: Iterable[Issue] = (), **details: object) -> None:
+        self.issues = tuple(issues)
+        super().__init__(what, **details)  # type: ignore[arg-type]
+        if self.issues:
+            self.args = ("\n".join([str(self), *(f"  {issue}" for issue in self.issues)]),)
+
+
+class CompileError(C2NError):
+    """A valid spec cannot be lowered to a program."""
+
+
+class LoadError(C2NError):
+    """A compiled folder or a run cannot be trusted or read."""
+
+
+class DataError(C2NError):
+    """Training or test images are missing or broken."""
+
+
+class TrainError(C2NError):
+    """A training run cannot start, continue or end well."""
+
+
+class EvaluateError(C2NError):
+    """A run cannot be evaluated."""
