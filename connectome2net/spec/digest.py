@@ -1,0 +1,29 @@
+"""Digests: equal contents, equal sha256.
+
+Enters: models, arrays of bytes, files. Leaves: 64 hexadecimal digits.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from pydantic import BaseModel
+
+
+def digest_bytes(content: bytes) -> str:
+    """Return the sha256 of some bytes."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def digest_file(path: Path) -> str:
+    """Return the sha256 of a file, read in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest_document(document: BaseModel) -> str:
+    """Return the sha256 of a model's canonical JSON (sorted keys, no white space)."""
+    text = json.dumps(document.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return digest_bytes(text.encode())

@@ -1,0 +1,158 @@
+"""The shape of spec.json: measured anatomy, assumed network, provenance.
+
+Enters: parsed JSON. Leaves: frozen pydantic models, or pydantic's list of what does not fit.
+Rules that look at the tables too are in ``validate``; the network's own parts are in ``network``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import pyarrow as pa
+from pydantic import Field
+
+from connectome2net.spec.network import Network
+from connectome2net.spec.part import Part
+
+FORMAT = "connectome2net.spec"
+FORMAT_VERSION = 1
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", max_length=200)]
+Count = Annotated[int, Field(ge=0)]
+
+
+class TableFile(Part):
+    """A table beside spec.json."""
+
+    file: FileName
+    sha256: Sha256
+    rows: Count
+
+
+class SourceTable(Part):
+    """A table that the spec was extracted from."""
+
+    name: str
+    file: str
+    rows: Count
+    sha256: Sha256 | None = None
+
+
+class Column(Part):
+    """How the column was cut out of the volume."""
+
+    name: str
+    method: str
+    table: str | None = None
+
+
+class LaminaBorder(Part):
+    """A lamina and its depth below the pia, in micrometres."""
+
+    name: str
+    top_um: float
+    bottom_um: float
+
+
+class Laminae(Part):
+    """How cells were assigned to laminae."""
+
+    method: str
+    borders: tuple[LaminaBorder, ...] = ()
+
+
+class Step(Part):
+    """One step of the extraction: rows in = kept + lost."""
+
+    name: str
+    rows_in: Count
+    kept: Count
+    lost: Count
+
+
+class Finding(Part):
+    """Something about the data that a user must know: which cells, and what was done."""
+
+    name: str
+    count: Count
+    text: str
+    cells: tuple[str, ...] = ()
+
+
+class Anatomy(Part):
+    """What was measured."""
+
+    dataset: str
+    materialization: str
+    synthetic: bool = False
+    column: Column
+    laminae: Laminae
+    sources: tuple[SourceTable, ...]
+    cells: TableFile
+    edges: TableFile
+    steps: tuple[Step, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+
+class Provenance(Part):
+    """How the spec was made, and what to cite. No time, host or path."""
+
+    made_by: str
+    versions: dict[str, str] = {}
+    parameters: dict[str, str] = {}
+    parents: tuple[str, ...] = ()
+    citation: tuple[str, ...] = ()
+
+
+class SpecDocument(Part):
+    """spec.json as a whole."""
+
+    format: Literal["connectome2net.spec"] = FORMAT
+    format_version: Literal[1] = FORMAT_VERSION
+    name: str
+    anatomy: Anatomy
+    network: Network
+    provenance: Provenance
+
+
+@dataclass(frozen=True, eq=False)
+class Spec:
+    """A connectome and the network that is assumed on it.
+
+    Attributes:
+        document: what spec.json says.
+        cells: one row per cell, ``spec.tables.CELLS_SCHEMA``.
+        edges: one row per connected pair, ``spec.tables.EDGES_SCHEMA``, sorted by (post, pre).
+    """
+
+    document: SpecDocument
+    cells: pa.Table
+    edges: pa.Table
+
+    @property
+    def name(self) -> str:
+        """The spec's name."""
+        return self.document.name
+
+    @property
+    def network(self) -> Network:
+        """What is assumed."""
+        return self.document.network
+
+    @property
+    def anatomy(self) -> Anatomy:
+        """What was measured."""
+        return self.document.anatomy
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Spec)
+            and self.document == other.document
+            and self.cells.equals(other.cells)
+            and self.edges.equals(other.edges)
+        )
+
+    def __repr__(self) -> str:
+        return f"Spec({self.name!r}, {self.cells.num_rows:,} cells, {self.edges.num_rows:,} edges)"

@@ -1,0 +1,213 @@
+"""The ``network`` section of spec.json: everything that is assumed.
+
+Enters: parsed JSON. Leaves: frozen models of populations, projections, input, dynamics, readout and rules.
+Every optional part can be switched off by ``null``.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from connectome2net.spec.part import Part
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,39}$")]
+Names = tuple[Name | Literal["*"], ...]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+NonNegative = Annotated[float, Field(ge=0)]
+Small = Annotated[int, Field(ge=1, le=4096)]
+
+
+class Selector(Part):
+    """A set of cells: those that fit every condition that is given."""
+
+    cell_type: tuple[str, ...] | None = None
+    lamina: tuple[str, ...] | None = None
+    ei_class: tuple[str, ...] | None = None
+
+
+class Population(Part):
+    """A set of cells that the model treats alike."""
+
+    name: Name
+    select: Selector
+
+
+class Projection(Part):
+    """All edges from some populations to others.
+
+    A weight is ``sign * anatomy * strength``. Sign and anatomy are fixed, the strength is learned.
+
+    Attributes:
+        pre: presynaptic populations; ``["*"]`` means all.
+        post: postsynaptic populations; ``["*"]`` means all.
+        sign: ``dale``: the presynaptic cell's class gives the sign and the strength is positive, it starts at 1;
+            ``free``: the strength has any sign, it starts as a standard normal number.
+        anatomy: what of an edge is used: its synapse count, its total cleft size, or only that it exists.
+        normalise: the anatomy of all edges onto one cell is divided by its sum, by its Euclidean norm
+            (this keeps the variance of the drive), or not at all.
+        plasticity: names of rules in ``network.plasticity``.
+    """
+
+    name: Name
+    pre: Names = ("*",)
+    post: Names = ("*",)
+    sign: Literal["dale", "free"] = "dale"
+    anatomy: Literal["synapse_count", "total_size", "binary"] = "synapse_count"
+    normalise: Literal["sum", "norm", "none"] = "sum"
+    plasticity: tuple[Name, ...] = ()
+
+
+class LateralInhibition(Part):
+    """Each feature is lowered by the mean of its surround: ``x - strength * mean(x around)``, then rectified."""
+
+    surround: Small = 5
+    strength: NonNegative = 1.0
+
+
+class ConvBlock(Part):
+    """Convolution, optional normalisation, ReLU, optional lateral inhibition, max pooling.
+
+    Attributes:
+        norm: ``channel`` is a LayerNorm over channels at each place, ``group`` a GroupNorm; neither depends on
+            the batch.
+    """
+
+    channels: Small
+    kernel: Small = 3
+    pool: Small = 1
+    norm: Literal["none", "group"] = "none"
+    lateral_inhibition: LateralInhibition | None = None
+
+
+class Attention(Part):
+    """Channel and spatial attention (CBAM, Woo et al. 2018, arXiv 1807.06521)."""
+
+    reduction: Small = 4
+    kernel: Small = 7
+
+
+class FrontEnd(Part):
+    """What stands between the image and the column: grey image -> feature map."""
+
+    height: Small = 48
+    width: Small = 48
+    blocks: tuple[ConvBlock, ...] = ()
+    attention: Attention | None = None
+    dropout: Fraction = 0.0
+
+
+class RetinotopicInput(Part):
+    """Each cell sees its own neighbourhood of the feature map, placed by its soma's x and z.
+
+    Attributes:
+        population: the cells that are driven.
+        neighbourhood: side of the square neighbourhood in feature-map positions (odd).
+        place: ``rank``: ranks of x and z are spread evenly over the map; ``position``: x and z themselves are.
+    """
+
+    kind: Literal["retinotopic"]
+    population: Name
+    neighbourhood: Small = 3
+    place: Literal["rank", "position"] = "rank"
+
+
+class DenseInput(Part):
+    """Each cell sees the whole feature map."""
+
+    kind: Literal["dense"]
+    population: Name
+
+
+class Rate(Part):
+    """``rate <- (1 - leak) rate + leak relu(norm(drive))``, one step.
+
+    Attributes:
+        leak: the part of a rate that is replaced in one step (dt / tau).
+        norm: ``layer``: LayerNorm over the cells of each population, with a gain and a bias per cell.
+    """
+
+    model: Literal["rate"] = "rate"
+    leak: Annotated[float, Field(gt=0, le=1)] = 1.0
+    norm: Literal["layer", "none"] = "layer"
+
+
+class Phase(Part):
+    """Some populations updated together, a number of steps; the others hold their rates."""
+
+    populations: Names
+    steps: Small
+
+
+class GradedInhibition(Part):
+    """A cell's rate is multiplied by ``1 - strength * n / max(n)``.
+
+    n is its number of incoming connections from the selected cells, which are not units themselves.
+    """
+
+    presynaptic: Selector
+    strength: Fraction
+    count: Literal["edges", "synapses"] = "edges"
+
+
+class Noise(Part):
+    """Gaussian noise added to each cell's drive at each step of training; sigma in units of the drive."""
+
+    sigma: NonNegative
+
+
+class Readout(Part):
+    """Linear readout of the rates of some populations after the last phase.
+
+    Attributes:
+        bypass: the readout may see cells that the image drives directly.
+    """
+
+    populations: Names
+    classes: Annotated[int, Field(ge=2, le=65536)] = 7
+    dropout: Fraction = 0.0
+    bypass: bool = False
+
+
+class Hebbian(Part):
+    """``strength += rate * <post * pre>``, averaged over the batch (Hebb 1949)."""
+
+    rule: Literal["hebbian"]
+    rate: NonNegative
+
+
+class Oja(Part):
+    """``strength += rate * (<post * pre> - <post^2> strength)`` (Oja 1982, doi 10.1007/BF00275687)."""
+
+    rule: Literal["oja"]
+    rate: NonNegative
+
+
+class Homeostatic(Part):
+    """``strength *= 1 + rate * (target - <post>)`` (synaptic scaling, Turrigiano 2008)."""
+
+    rule: Literal["homeostatic"]
+    rate: NonNegative
+    target: NonNegative
+
+
+Rule = Annotated[Hebbian | Oja | Homeostatic, Field(discriminator="rule")]
+Input = Annotated[RetinotopicInput | DenseInput, Field(discriminator="kind")]
+
+
+class Network(Part):
+    """What is assumed, from the image to the classes."""
+
+    name: Name
+    populations: Annotated[tuple[Population, ...], Field(min_length=1)]
+    projections: tuple[Projection, ...]
+    front_end: FrontEnd
+    input: Input
+    dynamics: Rate
+    schedule: Annotated[tuple[Phase, ...], Field(min_length=1)]
+    readout: Readout
+    inhibition: GradedInhibition | None = None
+    noise: Noise | None = None
+    plasticity: dict[Name, Rule | None] = {}
