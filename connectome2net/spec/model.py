@@ -7,7 +7,7 @@ Rules that look at the tables too are in ``validate``; the network's own parts a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import pyarrow as pa
 from pydantic import Field
@@ -15,8 +15,8 @@ from pydantic import Field
 from connectome2net.spec.network import Network
 from connectome2net.spec.part import Part
 
-FORMAT = "connectome2net.spec"
-FORMAT_VERSION = 1
+FORMAT: Final = "connectome2net.spec"
+FORMAT_VERSION: Final = 1
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", max_length=200)]

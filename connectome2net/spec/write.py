@@ -20,7 +20,7 @@ def table_bytes(table: pa.Table) -> bytes:
     """Return a table as parquet; equal tables give equal bytes."""
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd", store_schema=True)
-    return sink.getvalue().to_pybytes()  # type: ignore[no-any-return]
+    return sink.getvalue().to_pybytes()
 
 
 def make_spec(document: SpecDocument, *, cells: pa.Table, edges: pa.Table) -> Spec:
