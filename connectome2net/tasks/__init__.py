@@ -1,0 +1,107 @@
+"""What the network learns: seven expressions of FER-2013, drawn faces, or any folder of images.
+
+Enters: ``synthetic``, a csv or parquet file, or a folder; or nothing, and then the usual places are looked at.
+Leaves: a ``Dataset`` with train, validation and test, digested and with what a person should know about it.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from connectome2net.errors import DataError
+from connectome2net.tasks.dataset import Dataset, ImageSet, Records
+
+__all__ = ["Dataset", "ImageSet", "open_dataset"]
+
+FORMS = (
+    "fer2013.csv (emotion,pixels,Usage), icml_face_data.csv, the parquet table, "
+    "a folder with train/CLASS/*.png and test/CLASS/*.png, or any folder of class folders"
+)
+DEFAULT = Path("fer2013.csv")
+SHOWN = 10
+
+
+def open_dataset(
+    data: str | Path | None,
+    *,
+    seed: int = 0,
+    validation_fraction: float = 0.1,
+    size: int = 48,
+    skip_broken: bool = False,
+) -> Dataset:
+    """Open training, validation and test images.
+
+    Args:
+        data: ``synthetic``, a file or a folder; None looks for ``fer2013.csv`` here, then at C2N_DATA.
+        seed: draws the validation part, and the synthetic faces. Test images do not depend on it.
+        validation_fraction: of each class of the training images, where the source has no validation part.
+        size: side of the images in pixels.
+        skip_broken: leave broken rows out and say so in the findings.
+
+    Raises:
+        DataError: if there are no data, or broken rows among them (the first ten are listed).
+    """
+    from connectome2net.tasks.split import arrange
+
+    data = _find(data)
+    if str(data) == "synthetic":
+        from connectome2net.tasks.faces import open_faces
+
+        return open_faces(seed=seed, validation_fraction=validation_fraction, size=size)
+    path = Path(data)
+    name, records = _read(path, size=size)
+    if records.broken and not skip_broken:
+        raise _complain(records.broken, path)
+    if records.broken:
+        listed = "; ".join(records.broken[:SHOWN])
+        records = replace(
+            records, findings=(*records.findings, f"{len(records.broken):,} broken rows left out: {listed}")
+        )
+    return arrange(records, name=name, seed=seed, validation_fraction=validation_fraction)
+
+
+def _find(data: str | Path | None) -> str | Path:
+    """Say where the data are: as told, else in the usual places."""
+    if data is not None:
+        return data
+    if DEFAULT.exists():
+        return DEFAULT
+    if found := os.environ.get("C2N_DATA"):
+        return found
+    raise DataError(
+        "There are no images to learn from",
+        found=f"no --data, no {DEFAULT} here, no C2N_DATA",
+        wanted=FORMS,
+        fix="give --data PATH, or --data synthetic for built-in drawn faces",
+    )
+
+
+def _read(path: Path, *, size: int) -> tuple[str, Records]:
+    """Read a file or a folder, and name it."""
+    if path.is_dir():
+        from connectome2net.tasks.folder import read_folder
+
+        return path.resolve().name, read_folder(path, size=size)
+    if path.is_file():
+        from connectome2net.tasks.fer2013 import read_fer2013
+
+        return "fer2013", read_fer2013(path, size=size)
+    raise DataError(
+        "These data do not exist",
+        where=path,
+        wanted=FORMS,
+        fix="give --data PATH, or --data synthetic for built-in drawn faces",
+    )
+
+
+def _complain(broken: tuple[str, ...], path: Path) -> DataError:
+    """List the first broken rows and count them all."""
+    rest = [f"and {len(broken) - SHOWN:,} more"] if len(broken) > SHOWN else []
+    return DataError(
+        f"{len(broken):,} broken {'row' if len(broken) == 1 else 'rows'} in the data",
+        where=path,
+        found="\n          ".join([*broken[:SHOWN], *rest]),
+        fix="mend or remove them, or leave them out with skip_broken",
+    )
