@@ -1,0 +1,57 @@
+"""Tables as their makers publish them -> one checked shape.
+
+Enters: a word or a folder. Leaves: ``Source``: tables checked, typed, and not yet read.
+"""
+
+from __future__ import annotations
+
+import os
+
+from connectome2net.errors import SourceError
+from connectome2net.sources.folder import open_folder
+from connectome2net.sources.source import Source, SourceTable
+from connectome2net.sources.synthetic import synthetic
+
+__all__ = ["Source", "SourceTable", "open_folder", "open_source", "synthetic"]
+
+WAYS = (
+    "--source synthetic, the built-in stand-in; --source DIR, a folder of published tables "
+    "(allen_v1_column_types_slanted_ref and connections_with_nuclei or synapses_pni_2, as parquet, feather, csv or "
+    "csv.gz); or the same in the environment as C2N_SOURCE"
+)
+
+
+def open_source(
+    text: str | os.PathLike[str] | None = None,
+    *,
+    position_unit: str | None = None,
+    cells: int | None = None,
+    seed: int = 0,
+) -> Source:
+    """Open a source by word or folder.
+
+    Args:
+        text: ``synthetic`` or a folder; None takes ``C2N_SOURCE`` from the environment.
+        position_unit: nm, voxel or um; overrules ``source.toml``. Folders only.
+        cells: number of cells; default is that of the real column. Stand-in only.
+        seed: of the stand-in.
+
+    Returns:
+        A checked source.
+
+    Raises:
+        SourceError: no source is named, or it is not as it should be.
+    """
+    chosen = os.fspath(text) if text is not None else os.environ.get("C2N_SOURCE", "")
+    if not chosen:
+        token = "CAVE_TOKEN is set, but the CAVE source is not built yet" if os.environ.get("CAVE_TOKEN") else "nothing"
+        raise SourceError("No source is named", where="--source", found=token, wanted="a source", fix=WAYS)
+    if chosen == "synthetic":
+        if position_unit is not None:
+            raise SourceError(
+                "The stand-in has no choice of position unit", where="--position-unit", found=position_unit
+            )
+        return synthetic(seed=seed, cells=cells)
+    if cells is not None:
+        raise SourceError("Only the stand-in can be scaled", where="--cells", found=chosen, wanted="--source synthetic")
+    return open_folder(chosen, position_unit=position_unit)

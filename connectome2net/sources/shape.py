@@ -1,0 +1,157 @@
+"""A raw table -> the columns that are used, present, typed, free of nulls and floats where an id is wanted.
+
+Enters: an ibis table as a file gave it (text columns only, when the file is CSV). Leaves: the same rows with the
+columns of ``microns.TABLES`` as int64, float64, string and boolean, and their number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import duckdb
+import ibis
+import ibis.expr.types as ir
+import pyarrow as pa
+
+from connectome2net.errors import SourceError
+from connectome2net.sources.microns import POSITION, Kind, TableShape
+
+WHOLE = r"^-?[0-9]{1,18}$"
+TRUE, FALSE = ("t", "true"), ("f", "false")
+NO_NULLS = ("id", "count")
+WANTED: Mapping[Kind, str] = {
+    "id": "whole numbers (int64): a float cannot hold an id above 2^53",
+    "count": "whole numbers from 1 up",
+    "size": "numbers",
+    "number": "numbers",
+    "text": "text",
+    "flag": "true/false or t/f",
+}
+UNREADABLE = (duckdb.Error, pa.ArrowException, OSError)
+
+
+def conform(raw: ir.Table, shape: TableShape, *, file: str) -> tuple[ir.Table, int]:
+    """Give a table its shape.
+
+    Args:
+        raw: the table as read.
+        shape: the columns wanted.
+        file: name of the file, for messages.
+
+    Returns:
+        The table with the columns of the shape only, and its number of rows.
+
+    Raises:
+        SourceError: a column is missing, has the wrong type, an empty id, or a value that is not understood; or the
+            file cannot be read.
+    """
+    raw = _split_positions(raw)
+    missing = [name for name in shape.required if name not in raw.columns]
+    if missing:
+        raise SourceError(
+            f"{'Columns are' if len(missing) > 1 else 'A column is'} missing: {', '.join(missing)}",
+            where=file,
+            found=", ".join(raw.columns),
+            wanted=", ".join(shape.required),
+            fix="export the table again with all its columns",
+        )
+    kinds = dict(shape.required) | {name: kind for name, kind in shape.optional.items() if name in raw.columns}
+    for name, kind in kinds.items():
+        _check_type(raw[name], kind, where=f"{file}, column {name}")
+    rows = _check_values(raw, kinds, file=file)
+    return raw.select(**{name: CASTS[kind](raw[name]) for name, kind in kinds.items()}), rows
+
+
+def unreadable(file: object, error: Exception) -> SourceError:
+    """Say that a file is broken, in the reader's own words."""
+    return SourceError(
+        "The file cannot be read", where=file, found=str(error).strip().splitlines()[0], fix="download it again"
+    )
+
+
+def _split_positions(raw: ir.Table) -> ir.Table:
+    """Split a list column ``pt_position`` into x, y and z."""
+    if "pt_position" not in raw.columns or POSITION[0] in raw.columns or not raw["pt_position"].type().is_array():
+        return raw
+    return raw.mutate(**{name: raw["pt_position"][axis] for axis, name in enumerate(POSITION)})
+
+
+def _check_type(column: ir.Column, kind: Kind, *, where: str) -> None:
+    dtype = column.type()
+    numeric = dtype.is_integer() or dtype.is_floating() or dtype.is_decimal()
+    fits = {
+        "id": dtype.is_integer(),
+        "count": dtype.is_integer(),
+        "size": numeric,
+        "number": numeric,
+        "text": dtype.is_null(),
+        "flag": dtype.is_boolean(),
+    }[kind] or dtype.is_string()
+    if not fits:
+        raise SourceError(
+            f"{'An id' if kind == 'id' else 'A column'} has the wrong type",
+            where=where,
+            found=str(dtype),
+            wanted=WANTED[kind],
+            fix="export the table again without passing it through floats" if kind == "id" else "",
+        )
+
+
+def _check_values(raw: ir.Table, kinds: Mapping[str, Kind], *, file: str) -> int:
+    """Count rows, and in the same scan what is empty or not understood."""
+    measures = {"rows": raw.count()}
+    for name, kind in kinds.items():
+        if kind in NO_NULLS:
+            measures[f"empty:{name}"] = raw[name].isnull().sum()
+        if (wrong := _wrong(raw[name], kind)) is not None:
+            measures[f"wrong:{name}"] = wrong.sum()
+    try:
+        counted = raw.aggregate(**measures).to_pyarrow().to_pylist()[0]
+    except UNREADABLE as error:
+        raise unreadable(file, error) from error
+    for name, kind in kinds.items():
+        where = f"{file}, column {name}"
+        if empty := counted.get(f"empty:{name}"):
+            raise SourceError("Ids are missing", where=where, found=f"{empty:,} empty rows", wanted=WANTED[kind])
+        if times := counted.get(f"wrong:{name}"):
+            example = raw.filter(_wrong(raw[name], kind))[name].min().to_pyarrow().as_py()
+            found = f"{example} ({times:,} {'rows' if times > 1 else 'row'})"
+            raise SourceError("A value is not understood", where=where, found=found, wanted=WANTED[kind])
+    return int(counted["rows"])
+
+
+def _wrong(column: ir.Column, kind: Kind) -> ir.BooleanColumn | None:
+    """Tell which values are there and not understood; None where the type leaves no room for it."""
+    is_text = column.type().is_string()
+    if kind == "id" and is_text:
+        return ~column.re_search(WHOLE)
+    if kind == "count":
+        return (~column.re_search(WHOLE) | (column.try_cast("int64") < 1)) if is_text else column < 1
+    if kind == "flag" and is_text:
+        return column.lower().notin(TRUE + FALSE)
+    if kind in ("number", "size") and is_text:
+        return column.notnull() & column.try_cast("float64").isnull()
+    return None
+
+
+def _whole(column: ir.Column) -> ir.Column:
+    return column.cast("float64").round().cast("int64") if not column.type().is_integer() else column.cast("int64")
+
+
+def _number(column: ir.Column) -> ir.Column:
+    number = column.cast("float64")
+    return number.isnan().ifelse(ibis.null("float64"), number)
+
+
+def _flag(column: ir.Column) -> ir.Column:
+    return column if column.type().is_boolean() else column.lower().isin(TRUE)
+
+
+CASTS: Mapping[Kind, Callable[[ir.Column], ir.Column]] = {
+    "id": lambda column: column.cast("int64"),
+    "count": lambda column: column.cast("int64"),
+    "size": lambda column: _whole(_number(column)) if not column.type().is_integer() else column.cast("int64"),
+    "number": _number,
+    "text": lambda column: column.cast("string"),
+    "flag": _flag,
+}

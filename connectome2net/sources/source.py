@@ -1,0 +1,112 @@
+"""The one checked shape in which every source arrives.
+
+Enters: tables as ibis expressions, whatever engine runs them. Leaves: ``Source``, which ``extract`` reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, cast, get_args
+
+import ibis.expr.types as ir
+import pyarrow as pa
+
+from connectome2net.errors import SourceError
+from connectome2net.sources.microns import VOXEL_NM
+
+PositionUnit = Literal["nm", "voxel", "um"]
+
+
+@dataclass(frozen=True)
+class SourceTable:
+    """A published table, its columns checked and typed.
+
+    Attributes:
+        name: its published name.
+        file: its file name; empty for a table that was generated.
+        rows: its number of rows.
+        sha256: digest of the file; None for a table that was generated.
+        table: the rows, not yet read; only the columns named in ``microns.TABLES``.
+    """
+
+    name: str
+    file: str
+    rows: int
+    sha256: str | None
+    table: ir.Table
+
+    def read(self) -> pa.Table:
+        """Return all rows in memory."""
+        return self.table.to_pyarrow()
+
+
+@dataclass(frozen=True)
+class Source:
+    """Tables of one data set at one materialization.
+
+    Attributes:
+        dataset: name of the data set; it decides how a position becomes a depth.
+        materialization: version of the tables, ``unknown`` where nobody says it.
+        tables: by published name.
+        location: what the user named, for messages; never written into a spec.
+        synthetic: true for the built-in stand-in.
+        citation: what to cite.
+        position_unit: unit of all positions.
+        position_voxel_nm: x, y, z size of a voxel, for positions in voxels.
+        parameters: what a generated source was made from.
+        notes: what a user must know about how the source was read.
+    """
+
+    dataset: str
+    materialization: str
+    tables: Mapping[str, SourceTable]
+    location: str
+    synthetic: bool = False
+    citation: tuple[str, ...] = ()
+    position_unit: PositionUnit = "nm"
+    position_voxel_nm: tuple[float, float, float] = VOXEL_NM
+    parameters: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def unit_nm(self) -> tuple[float, float, float]:
+        """Nanometres of one unit of position along x, y, z."""
+        if self.position_unit == "voxel":
+            return self.position_voxel_nm
+        return (1.0,) * 3 if self.position_unit == "nm" else (1000.0,) * 3
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.tables
+
+    def __getitem__(self, name: str) -> SourceTable:
+        """Return a table.
+
+        Raises:
+            SourceError: there is no such table.
+        """
+        if name not in self.tables:
+            raise missing_table(name, self.location, self.tables)
+        return self.tables[name]
+
+
+def missing_table(name: str, location: object, there: Mapping[str, object]) -> SourceError:
+    """Say which table is missing and what there is."""
+    return SourceError(
+        f"The table {name} is missing",
+        where=location,
+        found=", ".join(sorted(there)) or "no table that is known by its name",
+        wanted=f"{name}.parquet, .feather, .csv or .csv.gz",
+        fix="download the table and put it beside the others under its published name",
+    )
+
+
+def checked_unit(text: object, *, where: object) -> PositionUnit:
+    """Check the word for a unit of position.
+
+    Raises:
+        SourceError: the word is not known.
+    """
+    if text not in get_args(PositionUnit):
+        raise SourceError("Unknown position unit", where=where, found=text, wanted="nm, voxel or um")
+    return cast(PositionUnit, text)
