@@ -6,7 +6,6 @@ Leaves: ``Dataset``, three ``ImageSet`` (train, validation, test) that know whic
 Axes: N images, H rows, W columns.
 """
 
-# ruff: noqa: N815 - field names end in their axes
 from __future__ import annotations
 
 import hashlib

@@ -4,7 +4,6 @@ Enters: encoded images (png, jpg and what else Pillow reads), each with its plac
 Leaves: one uint8 array, what was changed on the way, and what could not be read.
 """
 
-# ruff: noqa: N815 - field names end in their axes
 from __future__ import annotations
 
 import io
