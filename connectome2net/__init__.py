@@ -1,0 +1,63 @@
+"""Compile a connectome into a neural network that can be trained.
+
+Enters: tables of cells and synapses. Leaves: a spec, a readable torch model, a trained network, an evaluation.
+Everything here is loaded when it is first used, so that ``import connectome2net`` is quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from connectome2net.compile.package import compile_spec
+    from connectome2net.errors import C2NError
+    from connectome2net.evaluate import evaluate
+    from connectome2net.extract import extract
+    from connectome2net.load import load
+    from connectome2net.sources import open_source
+    from connectome2net.spec import Spec, read_spec, write_spec
+    from connectome2net.tasks import open_dataset
+    from connectome2net.train import TrainConfig, train
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "C2NError": "errors",
+    "Spec": "spec",
+    "TrainConfig": "train",
+    "compile_spec": "compile.package",
+    "evaluate": "evaluate",
+    "extract": "extract",
+    "load": "load",
+    "open_dataset": "tasks",
+    "open_source": "sources",
+    "read_spec": "spec",
+    "train": "train",
+    "write_spec": "spec",
+}
+
+__all__ = [
+    "C2NError",
+    "Spec",
+    "TrainConfig",
+    "compile_spec",
+    "evaluate",
+    "extract",
+    "load",
+    "open_dataset",
+    "open_source",
+    "read_spec",
+    "train",
+    "write_spec",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'connectome2net' has no attribute {name!r}")
+    return getattr(import_module(f"connectome2net.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

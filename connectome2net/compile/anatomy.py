@@ -1,0 +1,110 @@
+"""Measured edges -> the arrays of sparse blocks.
+
+Enters: a ``Spec``, a projection, a layout. Leaves: compressed rows of ``W[post, pre]``, the same transposed, signs
+and normalised anatomy.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from connectome2net.compile.groups import Index, Layout
+from connectome2net.spec import Spec
+from connectome2net.spec.network import Projection
+from connectome2net.spec.select import projection_cells, select
+from connectome2net.spec.tables import edge_index, values
+
+Arrays = dict[str, npt.NDArray[Any]]
+
+SIGN = {"excitatory": 1, "inhibitory": -1, "unknown": 0}
+
+
+def block_arrays(spec: Spec, projection: Projection, layout: Layout) -> dict[tuple[str, str], tuple[Arrays, int]]:
+    """Return the arrays and the number of synapses of each block (pre group, post group) of a projection.
+
+    The arrays of a block with E edges, M presynaptic and N postsynaptic cells: ``post_start`` (N + 1) and
+    ``pre_index`` (E) are compressed rows; ``pre_start`` (M + 1), ``post_index`` (E) and ``order`` (E) are the same
+    transposed, ``order`` being the place of each transposed edge among the rows; ``anatomy`` (E, float32);
+    ``sign`` (M, int8, Dale's law only).
+    """
+    may_send, may_receive = projection_cells(spec, layout.members)[projection.name]
+    pre, post = edge_index(spec.edges)
+    chosen = np.flatnonzero(may_send[pre] & may_receive[post])
+    pre, post = pre[chosen], post[chosen]
+    synapses = values(spec.edges, "synapse_count")[chosen]
+    anatomy = _normalise(_measured(spec, projection.anatomy)[chosen], post, projection.normalise)
+    group, row = _places(layout, spec.cells.num_rows)
+    sign = np.array([SIGN[word] for word in values(spec.cells, "ei_class")], dtype=np.int8)
+    names = list(layout.groups)
+    blocks = {}
+    for at_pre, pre_group in enumerate(names):
+        for at_post, post_group in enumerate(names):
+            inside = (group[pre] == at_pre) & (group[post] == at_post)
+            if not inside.any():
+                continue
+            shape = (layout.cells(post_group), layout.cells(pre_group))
+            arrays = _compress(row[pre[inside]], row[post[inside]], anatomy[inside], shape)
+            if projection.sign == "dale":
+                members = np.concatenate([layout.members[name] for name in layout.groups[pre_group]])
+                arrays["sign"] = sign[members]
+            blocks[pre_group, post_group] = (arrays, int(synapses[inside].sum()))
+    return blocks
+
+
+def graded_inhibition(spec: Spec, units: Index) -> npt.NDArray[np.float32]:
+    """Return the factor of each unit's rate, ``1 - strength * n / max(n)``, shape (units,)."""
+    inhibition = spec.network.inhibition
+    assert inhibition is not None
+    pre, post = edge_index(spec.edges)
+    chosen = np.isin(pre, select(spec.cells, inhibition.presynaptic))
+    weight = values(spec.edges, "synapse_count")[chosen] if inhibition.count == "synapses" else None
+    count = np.bincount(post[chosen], weight, minlength=spec.cells.num_rows)[units].astype(float)
+    return (1 - inhibition.strength * count / max(count.max(), 1)).astype(np.float32)
+
+
+def _measured(spec: Spec, anatomy: str) -> npt.NDArray[np.float64]:
+    if anatomy == "binary":
+        return np.ones(spec.edges.num_rows)
+    return values(spec.edges, "synapse_count" if anatomy == "synapse_count" else "total_size_vx").astype(float)
+
+
+def _normalise(measured: npt.NDArray[np.float64], post: Index, how: str) -> npt.NDArray[np.float32]:
+    """Return the anatomy of edges, scaled over all edges of the projection onto the same cell."""
+    if how == "none":
+        return measured.astype(np.float32)
+    power = 1 if how == "sum" else 2
+    total = np.bincount(post, measured**power) ** (1 / power)
+    return (measured / np.maximum(total[post], np.finfo(np.float32).tiny)).astype(np.float32)
+
+
+def _places(layout: Layout, cells: int) -> tuple[Index, Index]:
+    """Return for each cell the number of its group and its row there; -1 for cells that are no units."""
+    group, row = np.full(cells, -1, dtype=np.int32), np.full(cells, -1, dtype=np.int32)
+    for at, populations in enumerate(layout.groups.values()):
+        for name in populations:
+            members = layout.members[name]
+            group[members] = at
+            row[members] = layout.start_of[name] + np.arange(len(members))
+    return group, row
+
+
+def _compress(pre: Index, post: Index, anatomy: npt.NDArray[np.float32], shape: tuple[int, int]) -> Arrays:
+    number = np.arange(1, len(pre) + 1)  # from 1, because scipy may drop stored zeros
+    rows = sparse.csr_array((number, (post, pre)), shape=shape)
+    rows.sort_indices()
+    place = np.empty(len(pre), dtype=np.int32)
+    place[rows.data - 1] = np.arange(len(pre), dtype=np.int32)
+    columns = sparse.csc_array((place + 1, (post, pre)), shape=shape)
+    columns.sort_indices()
+    return {
+        "post_start": rows.indptr.astype(np.int32),
+        "pre_index": rows.indices.astype(np.int32),
+        "pre_start": columns.indptr.astype(np.int32),
+        "post_index": columns.indices.astype(np.int32),
+        "order": (columns.data - 1).astype(np.int32),
+        "anatomy": anatomy[rows.data - 1],
+    }

@@ -1,0 +1,212 @@
+"""Spec -> Program: every decision is taken here.
+
+Enters: a valid ``Spec``. Leaves: a ``Program`` and the arrays that it names.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from connectome2net.compile.anatomy import Arrays, block_arrays, graded_inhibition
+from connectome2net.compile.groups import Layout, lay_out
+from connectome2net.compile.program import (
+    Array,
+    Block,
+    Drive,
+    Dynamics,
+    Group,
+    Input,
+    Layer,
+    Origin,
+    Phase,
+    Population,
+    Program,
+    Readout,
+    Rule,
+)
+from connectome2net.compile.retinotopy import retinotopic_places
+from connectome2net.errors import CompileError
+from connectome2net.spec import Spec, digest_document
+from connectome2net.spec.network import FrontEnd, Network, Selector
+from connectome2net.spec.select import CONDITIONS, population_cells, resolve
+
+RULES = {"hebbian": "Hebbian", "oja": "Oja", "homeostatic": "Homeostatic"}
+
+
+def lower(spec: Spec) -> tuple[Program, Arrays]:
+    """Return the program of a spec and its arrays, by name.
+
+    Raises:
+        CompileError: the schedule asks for groups that cannot be laid out, or the image shrinks to nothing.
+    """
+    network = spec.network
+    layout = lay_out(network, population_cells(spec))
+    blocks, arrays = _blocks(spec, layout)
+    layers, channels, height, width = _front_end(network.front_end)
+    place, input_arrays = _input(spec, layout, channels, height, width)
+    arrays |= input_arrays
+    readout = resolve(network.readout.populations, network)
+    read_groups = tuple(dict.fromkeys(layout.group_of[name] for name in readout))
+    arrays["readout.unit"] = layout.rows_in(read_groups, readout)
+    arrays["cell_index"] = layout.cell_index
+    if network.inhibition is not None:
+        gain = graded_inhibition(spec, layout.cell_index)
+        ends = np.cumsum([layout.cells(group) for group in layout.groups])
+        parts = zip(layout.groups, np.split(gain, ends[:-1]), strict=True)
+        arrays |= {f"{group}.inhibition_gain": part for group, part in parts}
+    program = Program(
+        name=network.name,
+        origin=_origin(spec),
+        height=network.front_end.height,
+        width=network.front_end.width,
+        populations=tuple(
+            Population(name=item.name, cells=len(layout.members[item.name]), selected=_words(item.select))
+            for item in network.populations
+        ),
+        groups=tuple(
+            Group(name=name, populations=names, cells=layout.cells(name)) for name, names in layout.groups.items()
+        ),
+        blocks=blocks,
+        front_end=layers,
+        input=place,
+        phases=_phases(network, layout, blocks),
+        dynamics=Dynamics(
+            leak=network.dynamics.leak,
+            norm=network.dynamics.norm,
+            noise=network.noise.sigma if network.noise else 0.0,
+            graded_inhibition=network.inhibition is not None,
+        ),
+        readout=Readout(
+            groups=read_groups,
+            populations=readout,
+            cells=len(arrays["readout.unit"]),
+            classes=network.readout.classes,
+            dropout=network.readout.dropout,
+        ),
+        rules=_rules(network),
+        arrays={name: Array(dtype=str(array.dtype), shape=array.shape) for name, array in sorted(arrays.items())},
+    )
+    return program, arrays
+
+
+def _origin(spec: Spec) -> Origin:
+    anatomy = spec.anatomy
+    return Origin(
+        spec=spec.name,
+        spec_sha256=digest_document(spec.document),
+        dataset=anatomy.dataset,
+        materialization=anatomy.materialization,
+        synthetic=anatomy.synthetic,
+        citation=spec.document.provenance.citation,
+    )
+
+
+def _words(selector: Selector) -> str:
+    parts = [", ".join(getattr(selector, name)) for name in CONDITIONS if getattr(selector, name) is not None]
+    return "; ".join(parts) or "every cell"
+
+
+def _blocks(spec: Spec, layout: Layout) -> tuple[tuple[Block, ...], Arrays]:
+    blocks: list[Block] = []
+    arrays: Arrays = {}
+    taken = {projection.name for projection in spec.network.projections}
+    active = {name for name, rule in spec.network.plasticity.items() if rule is not None}
+    for projection in spec.network.projections:
+        parts = block_arrays(spec, projection, layout)
+        for (pre, post), (part, synapses) in parts.items():
+            name = projection.name if len(parts) == 1 else _block_name(projection.name, pre, post, taken)
+            taken.add(name)
+            arrays |= {f"{name}.{key}": value for key, value in part.items()}
+            blocks.append(
+                Block(
+                    name=name,
+                    projection=projection.name,
+                    pre=pre,
+                    post=post,
+                    sign=projection.sign,
+                    edges=len(part["anatomy"]),
+                    synapses=synapses,
+                    rules=tuple(rule for rule in projection.plasticity if rule in active),
+                )
+            )
+    return tuple(blocks), arrays
+
+
+def _block_name(projection: str, pre: str, post: str, taken: set[str]) -> str:
+    name = f"{projection}_{pre}_{post}"
+    return name if len(name) <= 24 and name not in taken else f"{projection[:12]}_{len(taken)}"
+
+
+def _front_end(front_end: FrontEnd) -> tuple[tuple[Layer, ...], int, int, int]:
+    """Return the layers and the channels, height and width of the feature map that leaves them."""
+    layers: list[Layer] = []
+    channels, height, width = 1, front_end.height, front_end.width
+    for at, block in enumerate(front_end.blocks, start=1):
+        arguments: dict[str, int | float | str] = {
+            "in_channels": channels,
+            "out_channels": block.channels,
+            "kernel": block.kernel,
+            "pool": block.pool,
+        }
+        if block.norm != "none":
+            arguments["norm"] = block.norm
+        if inhibition := block.lateral_inhibition:
+            arguments |= {"surround": inhibition.surround, "inhibition": inhibition.strength}
+        layers.append(Layer(name=f"convolution_{at}", kind="Convolution", arguments=arguments))
+        channels, height, width = block.channels, height // block.pool, width // block.pool
+        if min(height, width) < 1:
+            raise CompileError(
+                "the feature map shrinks to nothing",
+                where=f"/network/front_end/blocks/{at - 1}/pool",
+                found=block.pool,
+                wanted="at least one place left",
+                fix="pool less, or use larger images",
+            )
+    if attention := front_end.attention:
+        arguments = {"channels": channels, "reduction": attention.reduction, "kernel": attention.kernel}
+        layers.append(Layer(name="attention", kind="Attention", arguments=arguments))
+    if front_end.dropout:
+        layers.append(Layer(name="dropout", kind="Dropout", arguments={"p": front_end.dropout}))
+    return tuple(layers), channels, height, width
+
+
+def _input(spec: Spec, layout: Layout, channels: int, height: int, width: int) -> tuple[Input, Arrays]:
+    place = spec.network.input
+    group = layout.group_of[place.population]
+    start = layout.start_of[place.population]
+    cells = len(layout.members[place.population])
+    rows = {"cells": cells, "rows_before": start, "rows_after": layout.cells(group) - start - cells}
+    if place.kind == "dense":
+        return Input(kind="DenseInput", group=group, arguments={"features": channels * height * width} | rows), {}
+    where = retinotopic_places(spec, layout.members[place.population], height=height, width=width, place=place.place)
+    arguments = {"channels": channels, "neighbourhood": place.neighbourhood}
+    return Input(kind="RetinotopicInput", group=group, arguments=arguments | rows), {"input.place": where}
+
+
+def _phases(network: Network, layout: Layout, blocks: tuple[Block, ...]) -> tuple[Phase, ...]:
+    phases = []
+    for phase in network.schedule:
+        updated = list(dict.fromkeys(layout.group_of[name] for name in resolve(phase.populations, network)))
+        drives = []
+        for group in updated:
+            onto = [block for block in blocks if block.post == group]
+            drives.append(
+                Drive(
+                    group=group,
+                    input=group == layout.group_of[network.input.population],
+                    constant=tuple(block.name for block in onto if block.pre not in updated),
+                    recurrent=tuple(block.name for block in onto if block.pre in updated),
+                )
+            )
+        phases.append(Phase(steps=phase.steps, drives=tuple(drives)))
+    return tuple(phases)
+
+
+def _rules(network: Network) -> tuple[Rule, ...]:
+    used = {name for projection in network.projections for name in projection.plasticity}
+    rules = []
+    for name, rule in network.plasticity.items():
+        if rule is not None and name in used:
+            arguments = rule.model_dump(exclude={"rule", "why", "reference"})
+            rules.append(Rule(name=name, kind=RULES[rule.rule], arguments=arguments))  # type: ignore[arg-type]
+    return tuple(rules)

@@ -1,0 +1,149 @@
+"""A compiled folder or a run -> a torch module.
+
+Enters: a folder. Leaves: a ``torch.nn.Module``, or an error before any foreign code has run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from torch import Tensor, nn
+
+from connectome2net.compile.emit import emit
+from connectome2net.compile.program import Program
+from connectome2net.errors import LoadError
+
+AGAIN = "compile again: c2n compile spec.json"
+
+
+def load(path: str | Path = "compiled", *, seed: int = 0, classes: int | None = None, trust: bool = False) -> nn.Module:
+    """Load a compiled network, fresh or trained.
+
+    The module takes grey images, float (B, 1, H, W) with values from 0 to 1 (H and W as in the spec, 48 x 48 by
+    default), and returns logits (B, K). ``model.program`` says what it was compiled from.
+
+    Args:
+        path: a compiled folder, for a fresh network; or a run (``runs/001``), for the trained one at its best epoch.
+        seed: what is learned is drawn from it; anatomy does not depend on it.
+        classes: number of classes K; by default the one of the spec, or of the run.
+        trust: run model.py although it is not what the compiler would write.
+
+    Returns:
+        A ``torch.nn.Module`` on the CPU, in training mode if fresh, in evaluation mode if trained.
+
+    Raises:
+        LoadError: something is missing, damaged or changed.
+    """
+    path = Path(path)
+    if (path / "run.json").is_file():
+        return _load_run(path, classes=classes, trust=trust)
+    program = read_program(path)
+    arrays = _read_arrays(path, program)
+    text = _read(path / "model.py").decode("utf-8", "replace")
+    if not trust and text != emit(program):
+        raise LoadError(
+            "model.py is not what the compiler writes",
+            where=path / "model.py",
+            wanted="the text that program.json stands for",
+            fix=AGAIN + "; or, if you changed it and trust it, load(..., trust=True)",
+        )
+    build = _define(text, path / "model.py")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        try:
+            model: nn.Module = build(arrays, classes=classes or program.readout.classes)
+        except (KeyError, IndexError, ValueError, TypeError, RuntimeError) as error:
+            raise LoadError("program.json does not fit its arrays", where=path, found=error, fix=AGAIN) from error
+    model.program = program  # type: ignore[assignment]
+    return model
+
+
+def read_program(path: Path) -> Program:
+    """Return the program of a compiled folder.
+
+    Raises:
+        LoadError: program.json is missing, damaged, or of a newer format.
+    """
+    content = _read(path / "program.json")
+    try:
+        return Program.model_validate_json(content)
+    except (ValidationError, RecursionError) as error:
+        first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": (), "msg": "nested too deeply"}
+        found = f"/{'/'.join(map(str, first['loc']))}: {first['msg']}"
+        raise LoadError("program.json is damaged", where=path / "program.json", found=found, fix=AGAIN) from None
+
+
+def _read(path: Path) -> bytes:
+    if not path.is_file():
+        fix = "name a folder that `c2n compile` wrote, or a run"
+        raise LoadError("no compiled network here", where=path.parent, found=f"no {path.name}", fix=fix)
+    return path.read_bytes()
+
+
+def _read_arrays(path: Path, program: Program) -> dict[str, Tensor]:
+    where = path / "weights.safetensors"
+    content = _read(where)
+    if (digest := hashlib.sha256(content).hexdigest()) != program.weights_sha256:
+        wanted = f"sha256 {program.weights_sha256}, as in program.json"
+        raise LoadError("weights.safetensors was changed", where=where, found=digest, wanted=wanted, fix=AGAIN)
+    try:
+        arrays = load_tensors(content)
+    except SafetensorError as error:
+        raise LoadError("weights.safetensors is damaged", where=where, found=error, fix=AGAIN) from None
+    for name, array in program.arrays.items():
+        found = arrays.get(name)
+        if found is None or tuple(found.shape) != array.shape or str(found.dtype) != f"torch.{array.dtype}":
+            described = "nothing" if found is None else f"{found.dtype} {tuple(found.shape)}"
+            wanted = f"{array.dtype} {array.shape}"
+            raise LoadError("an array does not fit", where=f"{where}/{name}", found=described, wanted=wanted, fix=AGAIN)
+        if found.is_floating_point() and not bool(torch.isfinite(found).all()):
+            raise LoadError("an array is not finite", where=f"{where}/{name}", found="NaN or infinity", fix=AGAIN)
+    return arrays
+
+
+def _define(text: str, where: Path) -> Any:
+    """Execute model.py as a module of its own and return its network class."""
+    name = f"connectome2net._compiled_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    specification = importlib.util.spec_from_loader(name, loader=None)
+    assert specification is not None
+    module = importlib.util.module_from_spec(specification)
+    module.__file__ = str(where)
+    sys.modules[name] = module
+    try:
+        exec(compile(text, str(where), "exec"), module.__dict__)
+    except Exception as error:
+        del sys.modules[name]
+        raise LoadError("model.py cannot be run", where=where, found=error, fix=AGAIN) from error
+    classes = [item for item in vars(module).values() if isinstance(item, type) and item.__module__ == name]
+    if len(classes) != 1:
+        raise LoadError("model.py has no single network", where=where, found=f"{len(classes)} classes", fix=AGAIN)
+    return classes[0]
+
+
+def _load_run(path: Path, *, classes: int | None, trust: bool) -> nn.Module:
+    run = json.loads((path / "run.json").read_text())
+    model = load(path / "compiled", classes=classes or len(run["classes"]), trust=trust)
+    best = path / "best.safetensors"
+    if not best.is_file():
+        fix = "let it train for an epoch: c2n train --resume " + str(path)
+        raise LoadError("this run has no trained weights yet", where=best, fix=fix)
+    model.load_state_dict(load_tensors(best.read_bytes()))
+    return model.eval()
+
+
+def parameter_counts(model: nn.Module) -> dict[str, int]:
+    """Return the number of trainable parameters of each part of a model."""
+    counts: Counter[str] = Counter()
+    for name, parameter in model.named_parameters():
+        counts[name.split(".")[0]] += parameter.numel() * parameter.requires_grad
+    return dict(counts)

@@ -1,0 +1,76 @@
+"""Cells with a rate.
+
+Enters: rates and drives. Leaves: the rates one step later.
+"""
+
+# Axes: N cells, B batch.
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+class RateCells(nn.Module):
+    """Leaky rate units with a LayerNorm per population.
+
+        rate <- (1 - leak) rate + leak gain relu(norm(drive) + noise)
+
+    The norm is over the cells of a population, for each image by itself, with a learned scale and threshold per
+    cell (Ba et al. 2016, arXiv 1607.06450). It does not depend on the batch.
+
+    Args:
+        populations: number of cells of each population, in the order of the rows.
+        leak: the part of a rate that one step replaces (dt / tau), above 0 and at most 1.
+        norm: ``layer``, or ``none``: then only the threshold is learned.
+        noise: standard deviation of Gaussian noise on the normalised drive, in training only.
+        gain: (N,) factor of each cell's rate; graded inhibition.
+    """
+
+    gain_N: Tensor | None
+
+    def __init__(
+        self,
+        *,
+        populations: Sequence[int],
+        leak: float,
+        norm: str,
+        noise: float,
+        gain: Tensor | None = None,
+    ) -> None:
+        super().__init__()
+        self.populations = list(populations)
+        self.leak = leak
+        self.norm = norm
+        self.noise = noise
+        cells = sum(populations)
+        self.scale_N = nn.Parameter(torch.ones(cells)) if norm == "layer" else None
+        self.threshold_N = nn.Parameter(torch.zeros(cells))
+        self.register_buffer("gain_N", None if gain is None else gain.clone(), persistent=False)
+
+    def rest(self, like: Tensor) -> Tensor:
+        """Return rates of zero, (N, B), for a batch as large as ``like``."""
+        return like.new_zeros(len(self.threshold_N), len(like))
+
+    def forward(self, rate_NB: Tensor, *drives_NB: Tensor) -> Tensor:
+        """Return the rates (N, B) one step later."""
+        drive_NB = sum(drives_NB[1:], start=drives_NB[0])
+        if self.scale_N is not None:
+            drive_NB = self.normalise(drive_NB) * self.scale_N[:, None]
+        drive_NB = drive_NB - self.threshold_N[:, None]
+        if self.training and self.noise:
+            drive_NB = drive_NB + self.noise * torch.randn_like(drive_NB)
+        new_NB = torch.relu(drive_NB)
+        if self.gain_N is not None:
+            new_NB = new_NB * self.gain_N[:, None]
+        return new_NB if self.leak == 1 else torch.lerp(rate_NB, new_NB, self.leak)
+
+    def normalise(self, drive_NB: Tensor) -> Tensor:
+        """Return drives with mean 0 and variance 1 over the cells of each population."""
+        parts = []
+        for part_NB in drive_NB.split(self.populations):
+            variance, mean = torch.var_mean(part_NB, dim=0, correction=0, keepdim=True)
+            parts.append((part_NB - mean) * torch.rsqrt(variance + 1e-5))
+        return parts[0] if len(parts) == 1 else torch.cat(parts)

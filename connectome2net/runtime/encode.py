@@ -1,0 +1,155 @@
+"""From the image to the cells that it drives.
+
+Enters: grey images. Leaves: a feature map, and the drive of the cells that see it.
+"""
+
+# Axes: B batch, C channels, H rows, W columns, N driven cells, P places of a neighbourhood, F features.
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class Convolution(nn.Module):
+    """Convolution, norm, ReLU, lateral inhibition, max pooling.
+
+    Args:
+        in_channels: channels that enter.
+        out_channels: filters.
+        kernel: side of the filters in pixels.
+        pool: side of the max pooling.
+        norm: ``group`` for a GroupNorm with 8 channels a group (Wu and He 2018, arXiv 1803.08494), or ``none``.
+        surround: side of the surround that inhibits each place; 0 for no lateral inhibition.
+        inhibition: the weight of the surround's mean.
+    """
+
+    def __init__(
+        self,
+        *,
+        in_channels: int,
+        out_channels: int,
+        kernel: int,
+        pool: int,
+        norm: str = "none",
+        surround: int = 0,
+        inhibition: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(in_channels, out_channels, kernel, padding="same", bias=norm == "none")
+        self.norm = nn.GroupNorm(max(1, out_channels // 8), out_channels) if norm == "group" else nn.Identity()
+        self.pool = nn.MaxPool2d(pool) if pool > 1 else nn.Identity()
+        self.surround = surround
+        self.inhibition = inhibition
+
+    def forward(self, image_BCHW: Tensor) -> Tensor:
+        """Return the feature map, (B, out_channels, H / pool, W / pool)."""
+        feature_BCHW = torch.relu(self.norm(self.convolution(image_BCHW)))
+        if self.surround:
+            feature_BCHW = lateral_inhibition(feature_BCHW, surround=self.surround, strength=self.inhibition)
+        return self.pool(feature_BCHW)
+
+
+def lateral_inhibition(feature_BCHW: Tensor, *, surround: int, strength: float) -> Tensor:
+    """Return ``relu(x - strength * mean of x around)``; places outside the map are not counted.
+
+    Args:
+        feature_BCHW: a feature map.
+        surround: side of the square surround, the centre included.
+        strength: the weight of the mean.
+    """
+    channels, height, width = feature_BCHW.shape[1:]
+    box = feature_BCHW.new_ones(channels, 1, surround, surround)
+    total = F.conv2d(feature_BCHW, box, padding="same", groups=channels)
+    places = F.conv2d(feature_BCHW.new_ones(1, 1, height, width), box[:1], padding="same")
+    mean = total / places
+    return torch.relu(feature_BCHW - strength * mean)
+
+
+class Attention(nn.Module):
+    """Channel attention, then spatial attention (CBAM, Woo et al. 2018, arXiv 1807.06521).
+
+    Args:
+        channels: channels of the feature map.
+        reduction: by how much the hidden layer of the channel attention is narrower.
+        kernel: side of the spatial filter.
+    """
+
+    def __init__(self, *, channels: int, reduction: int, kernel: int) -> None:
+        super().__init__()
+        hidden = max(1, channels // reduction)
+        self.channel = nn.Sequential(nn.Linear(channels, hidden), nn.ReLU(), nn.Linear(hidden, channels))
+        self.spatial = nn.Conv2d(2, 1, kernel, padding="same")
+
+    def forward(self, feature_BCHW: Tensor) -> Tensor:
+        """Return the feature map, weighted by channel and by place."""
+        of_channel_BC = self.channel(feature_BCHW.mean((2, 3))) + self.channel(feature_BCHW.amax((2, 3)))
+        feature_BCHW = feature_BCHW * torch.sigmoid(of_channel_BC)[:, :, None, None]
+        summary = torch.cat([feature_BCHW.mean(1, keepdim=True), feature_BCHW.amax(1, keepdim=True)], dim=1)
+        return feature_BCHW * torch.sigmoid(self.spatial(summary))
+
+
+Dropout = nn.Dropout
+
+
+class DenseInput(nn.Module):
+    """Every driven cell sees the whole feature map.
+
+    Args:
+        arrays: not used; every input takes them.
+        features: size of the feature map, channels times places.
+        cells: driven cells, a run of rows of their group.
+        rows_before: rows of the group before them.
+        rows_after: rows of the group after them.
+    """
+
+    def __init__(
+        self, arrays: dict[str, Tensor], *, features: int, cells: int, rows_before: int, rows_after: int
+    ) -> None:
+        super().__init__()
+        self.rows = (0, 0, rows_before, rows_after)
+        self.weight_NF = nn.Parameter(torch.randn(cells, features) / features**0.5)
+
+    def forward(self, feature_BCHW: Tensor) -> Tensor:
+        """Return the drive of the group, (rows, B); 0 for cells that are not driven."""
+        return F.pad(self.weight_NF @ feature_BCHW.flatten(1).T, self.rows)
+
+
+class RetinotopicInput(nn.Module):
+    """Every driven cell sees its own neighbourhood of the feature map, with weights of its own.
+
+    Args:
+        arrays: ``input.place`` (N,), the centre of each cell's neighbourhood, ``row * W + column``.
+        channels: channels of the feature map.
+        neighbourhood: side of the square neighbourhood; places outside the map count as 0.
+        cells: driven cells, a run of rows of their group.
+        rows_before: rows of the group before them.
+        rows_after: rows of the group after them.
+    """
+
+    place_N: Tensor
+
+    def __init__(
+        self,
+        arrays: dict[str, Tensor],
+        *,
+        channels: int,
+        neighbourhood: int,
+        cells: int,
+        rows_before: int,
+        rows_after: int,
+    ) -> None:
+        super().__init__()
+        self.neighbourhood = neighbourhood
+        self.rows = (0, 0, rows_before, rows_after)
+        self.register_buffer("place_N", arrays["input.place"].long(), persistent=False)
+        features = channels * neighbourhood**2
+        self.weight_NF = nn.Parameter(torch.randn(cells, features) / features**0.5)
+
+    def forward(self, feature_BCHW: Tensor) -> Tensor:
+        """Return the drive of the group, (rows, B); 0 for cells that are not driven."""
+        seen_BFP = F.unfold(feature_BCHW, self.neighbourhood, padding=self.neighbourhood // 2)
+        seen_NBF = seen_BFP.permute(2, 0, 1)[self.place_N]
+        drive_NB = torch.bmm(seen_NBF, self.weight_NF[:, :, None]).squeeze(2)
+        return F.pad(drive_NB, self.rows)

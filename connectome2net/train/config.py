@@ -1,0 +1,92 @@
+"""How a network is trained: everything that is neither anatomy nor architecture.
+
+Enters: a toml file and options. Leaves: a frozen ``TrainConfig``.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from connectome2net.errors import TrainError
+from connectome2net.tasks.augmentation import Augmentation
+
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+
+
+class TrainConfig(BaseModel):
+    """Settings of a training run.
+
+    Attributes:
+        epochs: passes over the training images.
+        batch: images per step.
+        seed: draws initial strengths, the validation part, the order of images, augmentation and noise.
+        optimiser: ``adamw`` (decoupled weight decay, Loshchilov and Hutter, arXiv 1711.05101) or ``adam``.
+        learning_rate: the highest of the schedule.
+        schedule: ``one_cycle`` rises for a fifth of all steps and falls to nothing, both as a cosine (Smith and
+            Topin, arXiv 1708.07120); ``cosine`` only falls; ``constant`` stays.
+        weight_decay: on matrices and filters; strengths of edges, thresholds and scales are left alone, because
+            decay would pull a strength towards a value that nobody chose.
+        label_smoothing: the part of the target that is spread over all classes (Szegedy et al., arXiv 1512.00567).
+        clip: largest norm of the gradient.
+        patience: epochs without a better validation accuracy before training stops early; 0 never stops.
+        validation_fraction: the part of the training images that chooses the epoch.
+        augmentation: random changes of training images; null for none.
+        device: ``auto`` takes a GPU if there is one.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    epochs: Annotated[int, Field(ge=1)] = 20
+    batch: Annotated[int, Field(ge=1)] = 64
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    optimiser: Literal["adamw", "adam"] = "adamw"
+    learning_rate: Annotated[float, Field(gt=0)] = 3e-3
+    schedule: Literal["one_cycle", "cosine", "constant"] = "one_cycle"
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    label_smoothing: Fraction = 0.1
+    clip: Annotated[float, Field(gt=0)] = 1.0
+    patience: Annotated[int, Field(ge=0)] = 0
+    validation_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    augmentation: Augmentation | None = Augmentation()
+    device: str = "auto"
+
+
+def read_config(path: str | Path | None, **changes: Any) -> TrainConfig:
+    """Return the settings of a toml file, with changes from the command line on top.
+
+    Args:
+        path: a toml file whose keys are those of ``TrainConfig``; None for the defaults.
+        changes: settings that overrule the file; None means not given.
+
+    Raises:
+        TrainError: the file is missing or a setting is not valid.
+    """
+    content: dict[str, Any] = {}
+    if path is not None:
+        try:
+            content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            fix = "write one; its keys are those of TrainConfig"
+            raise TrainError(
+                "the settings cannot be read", where=path, found=error, wanted="a toml file", fix=fix
+            ) from None
+    content |= {name: value for name, value in changes.items() if value is not None}
+    if content.get("augmentation") is False:
+        content["augmentation"] = None
+    try:
+        return TrainConfig.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, first["loc"]))
+        known = ", ".join(TrainConfig.model_fields)
+        raise TrainError(
+            "a setting is not valid",
+            where=f"{path or 'the options'}: {name}",
+            found=first["input"],
+            wanted=first["msg"],
+            fix=f"the settings are {known}",
+        ) from None

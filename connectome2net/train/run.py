@@ -1,0 +1,115 @@
+"""The run folder and its record.
+
+Enters: what is about to be trained. Leaves: ``runs/NNN`` and the content of run.json.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from connectome2net.errors import TrainError
+from connectome2net.load import parameter_counts
+from connectome2net.tasks import Dataset
+from connectome2net.train.config import TrainConfig
+
+RUNS = Path("runs")
+
+
+def new_run(out: str | Path | None) -> Path:
+    """Make a run folder: the one that is asked for, or the next free ``runs/NNN``.
+
+    Raises:
+        TrainError: the folder that is asked for is not empty.
+    """
+    if out is not None:
+        folder = Path(out)
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            fix = f"choose another with --out, or go on with it: --resume {folder}"
+            raise TrainError("something lies here already", where=folder, wanted="an empty place", fix=fix)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+    RUNS.mkdir(exist_ok=True)
+    number = max((int(path.name) for path in RUNS.iterdir() if path.name.isdigit()), default=0)
+    while True:
+        number += 1
+        try:
+            (RUNS / f"{number:03d}").mkdir()
+        except FileExistsError:  # another process took it
+            continue
+        return RUNS / f"{number:03d}"
+
+
+def newest_run() -> Path:
+    """Return the run with the highest number.
+
+    Raises:
+        TrainError: there is none.
+    """
+    runs = sorted((path for path in RUNS.glob("*/run.json")), key=lambda path: path.parent.name)
+    if not runs:
+        raise TrainError("there is no run here", where=RUNS, fix="train one with: c2n train")
+    return runs[-1].parent
+
+
+def describe(model: nn.Module, config: TrainConfig, dataset: Dataset, *, data: object, trusted: bool) -> dict[str, Any]:
+    """Return the record of a run that is about to start."""
+    program: Any = model.program
+    return {
+        "format": "connectome2net.run",
+        "format_version": 1,
+        "status": "running",
+        "network": program.name,
+        "spec": program.origin.spec,
+        "spec_sha256": program.origin.spec_sha256,
+        "weights_sha256": program.weights_sha256,
+        "synthetic_column": program.origin.synthetic,
+        "trusted": trusted,
+        "data": None if data is None or isinstance(data, Dataset) else str(data),
+        "dataset": {
+            "name": dataset.name,
+            "digest": dataset.digest,
+            "synthetic": dataset.synthetic,
+            "train": len(dataset.train),
+            "validation": len(dataset.validation),
+            "test": len(dataset.test),
+            "test_name": dataset.test_name,
+            "findings": list(dataset.findings),
+        },
+        "classes": list(dataset.classes),
+        "config": config.model_dump(mode="json"),
+        "parameters": parameter_counts(model),
+        "versions": {name: version(name) for name in ("connectome2net", "torch", "numpy", "kornia")}
+        | {"python": platform.python_version()},
+        "threads": torch.get_num_threads(),
+    }
+
+
+def resume_run(folder: Path) -> tuple[dict[str, Any], TrainConfig]:
+    """Return the record and the settings of a run.
+
+    Raises:
+        TrainError: it is not a run.
+    """
+    return (run := read_run(folder)), TrainConfig.model_validate(run["config"])
+
+
+def read_run(folder: Path) -> dict[str, Any]:
+    """Return the content of run.json.
+
+    Raises:
+        TrainError: it is missing or damaged.
+    """
+    try:
+        run = json.loads((folder / "run.json").read_text())
+    except (OSError, ValueError) as error:
+        raise TrainError("this is not a run", where=folder, found=error, wanted="a folder with run.json") from None
+    if not isinstance(run, dict) or run.get("format") != "connectome2net.run":
+        raise TrainError("this is not a run", where=folder / "run.json", wanted="format connectome2net.run")
+    return run
