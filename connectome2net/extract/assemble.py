@@ -44,7 +44,7 @@ def extract(source: Source, *, column: str = "v1", network: str = "column", name
 
     Example:
         >>> extract(open_source("synthetic"))  # doctest: +SKIP
-        Spec('minnie65_synthetic_v1_column', 1,351 cells, 75,244 edges)
+        Spec('minnie65_synthetic_v1_column', 1,351 cells, 75,063 edges)
     """
     chosen, assumed = find_column(column), load_preset(network)
     census = cut(source)
