@@ -52,13 +52,16 @@ def open_dataset(
         return open_faces(seed=seed, validation_fraction=validation_fraction, size=size)
     path = Path(data)
     name, records = _read(path, size=size)
-    if records.broken and not skip_broken:
-        raise _complain(records.broken, path)
     if records.broken:
-        listed = "; ".join(records.broken[:SHOWN])
-        records = replace(
-            records, findings=(*records.findings, f"{len(records.broken):,} broken rows left out: {listed}")
-        )
+        if not skip_broken:
+            raise DataError(
+                f"{_count(records.broken)} in the data",
+                where=path,
+                found=_list(records.broken, "\n" + " " * 10),
+                fix="mend or remove them, or leave them out with skip_broken",
+            )
+        told = f"{_count(records.broken)} left out: {_list(records.broken, '; ')}"
+        records = replace(records, findings=(told, *records.findings))
     return arrange(records, name=name, seed=seed, validation_fraction=validation_fraction)
 
 
@@ -96,12 +99,12 @@ def _read(path: Path, *, size: int) -> tuple[str, Records]:
     )
 
 
-def _complain(broken: tuple[str, ...], path: Path) -> DataError:
-    """List the first broken rows and count them all."""
+def _count(broken: tuple[str, ...]) -> str:
+    """Count broken rows in words."""
+    return f"{len(broken):,} broken {'row' if len(broken) == 1 else 'rows'}"
+
+
+def _list(broken: tuple[str, ...], between: str) -> str:
+    """List the first broken rows."""
     rest = [f"and {len(broken) - SHOWN:,} more"] if len(broken) > SHOWN else []
-    return DataError(
-        f"{len(broken):,} broken {'row' if len(broken) == 1 else 'rows'} in the data",
-        where=path,
-        found="\n          ".join([*broken[:SHOWN], *rest]),
-        fix="mend or remove them, or leave them out with skip_broken",
-    )
+    return between.join([*broken[:SHOWN], *rest])

@@ -126,7 +126,7 @@ class Canvas:
 def _ellipse(u: Array, v: Array, half_width: Array | float, half_height: Array | float) -> Array:
     """Approximate the distance to an ellipse; exact for a circle."""
     radius = np.sqrt((u / half_width) ** 2 + (v / half_height) ** 2)
-    return (radius - 1) * np.minimum(half_width, half_height)
+    return (radius - 1) * np.float32(np.minimum(half_width, half_height))
 
 
 def _stroke(u: Array, v: Array, start: tuple[float, Array | float], end: tuple[float, Array | float]) -> Array:

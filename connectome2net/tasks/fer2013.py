@@ -22,6 +22,9 @@ from connectome2net.tasks.dataset import FER_CLASSES, Records
 from connectome2net.tasks.images import decode, resize
 from connectome2net.tasks.split import SPLIT_OF
 
+BLOCK = 1 << 24
+"""Bytes of text that are parsed at a time."""
+
 SIDE = 48
 """Pixels; each row of the csv holds 48 x 48 of them."""
 
@@ -56,7 +59,7 @@ def _read_csv(path: Path, *, size: int) -> Records:
     except pa.ArrowInvalid as error:
         raise DataError("This csv file cannot be parsed", where=path, found=error) from error
     line_N = np.setdiff1d(np.arange(2, rows + len(unparsed) + 2), [line for line, _ in unparsed])
-    places = sorted([(int(line_N[row]), reason) for row, reason in flaws] + [flaw for flaw in unparsed if flaw[1]])
+    places = sorted([(int(line_N[row]), reason) for row, reason in flaws if reason] + unparsed)
     image_NHW = np.concatenate([np.zeros((0, SIDE**2), np.uint8), *(kept[0] for kept in sound)]).reshape(-1, SIDE, SIDE)
     findings = []
     if size != SIDE:
@@ -90,17 +93,16 @@ def _csv_columns(path: Path) -> list[str]:
 
 
 def _csv_batches(path: Path, columns: list[str], unparsed: list[tuple[int, str]]) -> Iterator[pa.RecordBatch]:
-    """Stream the file as text; lines with a wrong number of fields go to ``unparsed``, empty ones without a reason."""
+    """Stream the file as text; lines with a wrong number of fields go to ``unparsed``."""
 
     def note(row: csv.InvalidRow) -> str:
-        reason = f"{row.actual_columns} fields, wanted {row.expected_columns}" if row.text.strip() else ""
-        unparsed.append((row.number, reason))
+        unparsed.append((row.number, f"{row.actual_columns} fields, wanted {row.expected_columns}"))
         return "skip"
 
     # One thread, and empty lines counted: only then does pyarrow tell the line of a bad row.
     yield from csv.open_csv(
         path,
-        read_options=csv.ReadOptions(block_size=1 << 24, use_threads=False),
+        read_options=csv.ReadOptions(block_size=BLOCK, use_threads=False),
         parse_options=csv.ParseOptions(ignore_empty_lines=False, invalid_row_handler=note),
         convert_options=csv.ConvertOptions(
             include_columns=columns, column_types={name: pa.string() for name in columns}
@@ -111,15 +113,19 @@ def _csv_batches(path: Path, columns: list[str], unparsed: list[tuple[int, str]]
 def _parse_batch(
     batch: pa.RecordBatch,
 ) -> tuple[tuple[NDArray[np.uint8], list[str], list[str]], list[tuple[int, str]]]:
-    """Parse rows of text into pixels, labels and parts of the sound rows, and the flaws of the others."""
+    """Parse rows of text into pixels, labels and parts of the sound rows, and the flaws of the others.
+
+    An empty line is a row of empty fields here, and a flaw without words.
+    """
     pixels_NP, pixel_flaws = _parse_pixels(batch.column(1))
     labels = [label.strip() for label in batch.column(0).to_pylist()]
     parts = [part.strip() for part in batch.column(2).to_pylist()] if batch.num_columns > 2 else None
     flaws = []
     for row, label in enumerate(labels):
-        part_flaw = None if parts is None else _part_flaw(parts[row])
-        if reason := _join(pixel_flaws.get(row), _label_flaw(label), part_flaw):
-            flaws.append((row, reason))
+        part = parts[row] if parts is not None else None
+        if reason := _join(pixel_flaws.get(row), _label_flaw(label), _part_flaw(part)):
+            filled = label or part or batch.column(1)[row].as_py()
+            flaws.append((row, reason if filled else ""))
     sound = np.setdiff1d(np.arange(len(batch)), [row for row, _ in flaws])
     return (pixels_NP[sound], [labels[i] for i in sound], [parts[i] if parts else "" for i in sound]), flaws
 
@@ -153,11 +159,15 @@ def _label_flaw(label: str) -> str | None:
     return None if label in known else f"label {label!r}, wanted 0 to {len(FER_CLASSES) - 1}"
 
 
-def _part_flaw(part: str) -> str | None:
-    """Say what is wrong with a Usage."""
-    if not part:
+def _part_flaw(part: str | None) -> str | None:
+    """Say what is wrong with a Usage; None is a source without the column."""
+    if part == "":
         return "empty Usage"
-    return None if part.lower() in SPLIT_OF else f"Usage {part!r}, wanted Training, PublicTest or PrivateTest"
+    return (
+        None
+        if part is None or part.lower() in SPLIT_OF
+        else f"Usage {part!r}, wanted Training, PublicTest or PrivateTest"
+    )
 
 
 def _read_parquet(path: Path, *, size: int) -> Records:
