@@ -1,0 +1,50 @@
+"""The command line ``c2n``: every command parses, calls one public function, prints.
+
+Enters: words. Leaves: results on stdout, progress on stderr, and 0 (done), 1 (data or spec wrong) or 2 (wrong usage).
+"""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from connectome2net.cli.commands import compile_, evaluate, extract, inspect, train, validate
+from connectome2net.cli.demo import demo
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="connectome2net", prog_name="c2n")
+def c2n() -> None:
+    """Compile a connectome into a neural network that can be trained.
+
+    \b
+    c2n demo                                   everything, on built-in stand-ins
+    c2n extract --column v1 --source DIR       tables      -> spec.json
+    c2n compile spec.json                      spec.json   -> compiled/
+    c2n train --data fer2013.csv               compiled/   -> runs/001/
+    c2n evaluate runs/001                      how good it is on images that chose nothing
+    """  # noqa: D301 - click wants the backspace
+
+
+for command in (extract, inspect, validate, compile_, train, evaluate, demo):
+    c2n.add_command(command)
+
+
+def main() -> None:
+    """Run ``c2n``; print an error of the user as text and end with 1."""
+    from connectome2net.errors import C2NError
+
+    try:
+        c2n(standalone_mode=False)
+    except click.exceptions.Exit as leave:
+        sys.exit(leave.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except C2NError as error:
+        click.echo(f"{click.style('Error:', fg='red')} {error}", err=True)
+        sys.exit(1)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("Stopped.", err=True)
+        sys.exit(130)

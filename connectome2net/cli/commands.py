@@ -1,0 +1,166 @@
+"""The commands of the chain.
+
+Enters: options. Leaves: what the public functions make, and a few lines about it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+spec_path = click.argument("spec", type=click.Path(path_type=Path), default=Path("spec.json"))
+data_option = click.option(
+    "--data", metavar="PATH", help="Images: a file, a folder, or `synthetic`.  [default: fer2013.csv here, or C2N_DATA]"
+)
+
+
+@click.command()
+@click.option("--column", default="v1", show_default=True, help="Which column to cut.")
+@click.option("--source", metavar="DIR", help="Folder of published tables, or `synthetic`.  [default: C2N_SOURCE]")
+@click.option("--network", default="column", show_default=True, help="Which network to assume: column or bionic.")
+@click.option("--signs", type=click.Choice(["dale", "free"]), help="Signs of all weights.  [default: the network's]")
+@click.option("--out", default=".", show_default=True, type=click.Path(path_type=Path), help="Where to write.")
+@click.option("--name", help="Name of the spec.  [default: data set, column and network]")
+@click.option("--cells", type=click.IntRange(min=2), help="Cells of the synthetic column.  [default: 1351]")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Seed of the synthetic column.")
+@click.option("--position-unit", help="nm, voxel or um; overrules source.toml.")
+@click.option("--force", is_flag=True, help="Write over another spec.")
+def extract(
+    column: str,
+    source: str | None,
+    network: str,
+    signs: str | None,
+    out: Path,
+    name: str | None,
+    cells: int | None,
+    seed: int,
+    position_unit: str | None,
+    force: bool,
+) -> None:
+    """Cut a column out of a connectome and write spec.json with its two tables."""
+    from connectome2net.cli.show import show_extraction
+    from connectome2net.extract import extract as cut
+    from connectome2net.sources import open_source
+    from connectome2net.spec import write_spec
+
+    tables = open_source(source, position_unit=position_unit, cells=cells, seed=seed)
+    spec = cut(tables, column=column, network=network, signs=signs, name=name)
+    path = write_spec(spec, out, force=force)
+    show_extraction(spec, path)
+
+
+@click.command()
+@spec_path
+@as_json
+def inspect(spec: Path, as_json: bool) -> None:
+    """Show a spec at a glance: the column, the network, what was lost on the way."""
+    from connectome2net.cli.show import show_spec
+    from connectome2net.compile.lower import lower
+    from connectome2net.compile.parameters import count_parameters
+    from connectome2net.spec import read_spec
+    from connectome2net.spec.summary import summarise
+
+    valid = read_spec(spec)
+    parameters = count_parameters(lower(valid)[0])
+    summary = summarise(valid) | {"parameters": parameters, "trainable_parameters": sum(parameters.values())}
+    if as_json:
+        _print_json(summary)
+    else:
+        show_spec(summary)
+
+
+@click.command()
+@spec_path
+@as_json
+def validate(spec: Path, as_json: bool) -> None:
+    """Check a spec and its tables; list every issue; exit with 1 if there is one."""
+    from dataclasses import asdict
+
+    from connectome2net.spec import open_spec
+
+    _, issues = open_spec(spec)
+    if as_json:
+        _print_json({"valid": not issues, "issues": [asdict(issue) for issue in issues]})
+    else:
+        for issue in issues:
+            click.echo(str(issue))
+        click.echo(f"{spec}: {len(issues)} issue{'s' * (len(issues) != 1)}" if issues else f"{spec} is valid")
+    sys.exit(1 if issues else 0)
+
+
+@click.command(name="compile")
+@spec_path
+@click.option("--out", default="compiled", show_default=True, type=click.Path(path_type=Path), help="Where to write.")
+def compile_(spec: Path, out: Path) -> None:
+    """Compile a spec into a readable torch model."""
+    from connectome2net.compile.package import compile_spec
+
+    folder = compile_spec(spec, out=out)
+    click.echo(f"{folder}/model.py  weights.safetensors  program.json")
+
+
+@click.command()
+@click.argument("compiled", type=click.Path(path_type=Path), default=Path("compiled"))
+@data_option
+@click.option("--config", type=click.Path(path_type=Path), metavar="TOML", help="Settings; see TrainConfig.")
+@click.option("--epochs", type=click.IntRange(min=1), help="Passes over the images.  [default: 20]")
+@click.option("--seed", type=click.IntRange(min=0), help="Seed of everything but anatomy.  [default: 0]")
+@click.option("--device", help="cpu, cuda, ...  [default: a GPU if there is one]")
+@click.option("--out", type=click.Path(path_type=Path), help="The run folder.  [default: the next free runs/NNN]")
+@click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with a run that was stopped.")
+@click.option("--trust", is_flag=True, help="Run a model.py that was changed by hand.")
+def train(
+    compiled: Path,
+    data: str | None,
+    config: Path | None,
+    epochs: int | None,
+    seed: int | None,
+    device: str | None,
+    out: Path | None,
+    resume: Path | None,
+    trust: bool,
+) -> None:
+    """Train a compiled network; Ctrl-C leaves a run that --resume continues."""
+    from connectome2net.train import train as learn
+    from connectome2net.train.config import read_config
+
+    if resume is not None:
+        given = {"--config": config, "--epochs": epochs, "--seed": seed, "--device": device, "--out": out}
+        if ignored := [name for name, value in given.items() if value is not None]:
+            raise click.UsageError(f"--resume takes the run's own settings; leave out {', '.join(ignored)}")
+    settings = read_config(config, epochs=epochs, seed=seed, device=device)
+    folder = learn(compiled, data=data, config=settings, out=out, resume=resume, trust=trust)
+    run = json.loads((folder / "run.json").read_text())
+    audit = run["dale_audit"]
+    click.echo(
+        f"{folder}: validation accuracy {run['validation_accuracy']:.1%} in epoch {run['best_epoch']} of "
+        f"{run['epochs']}; {run['seconds'] / 60:.1f} minutes"
+    )
+    click.echo(f"Dale's law: {audit['violations']} violations in {audit['edges']:,} edges; {audit['free']:,} free")
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path), required=False)
+@data_option
+@click.option("--device", default="cpu", show_default=True, help="cpu, cuda, ...")
+@as_json
+def evaluate(run: Path | None, data: str | None, device: str, as_json: bool) -> None:
+    """Evaluate a run (the newest, if none is named) on test images."""
+    from connectome2net.cli.show import show_evaluation
+    from connectome2net.evaluate import evaluate as measure
+    from connectome2net.train.run import newest_run
+
+    result = measure(run or newest_run(), data=data, device=device)
+    if as_json:
+        _print_json(result)
+    else:
+        show_evaluation(result)
+
+
+def _print_json(content: Any) -> None:
+    click.echo(json.dumps(content, indent=1, ensure_ascii=False))

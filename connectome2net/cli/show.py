@@ -1,0 +1,130 @@
+"""Results as tables for a person.
+
+Enters: plain data. Leaves: text on stdout.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from connectome2net.spec import Spec
+from connectome2net.spec.summary import summarise
+
+SYNTHETIC_COLUMN = "[bold yellow]SYNTHETIC column[/]: drawn from published statistics; no cell of it was measured."
+SYNTHETIC_IMAGES = "[bold yellow]SYNTHETIC images[/]: drawn faces."
+
+
+def _console() -> Console:
+    return Console(highlight=False, soft_wrap=True)
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for column in columns:
+        numeric = column in ("cells", "edges", "synapses", "rows in", "kept", "lost", "images") or column[0] == "\u2009"
+        table.add_column(column.strip(), justify="right" if numeric else "left")
+    return table
+
+
+def _add(table: Table, *values: object) -> None:
+    table.add_row(*(f"{value:,}" if isinstance(value, int) else escape(str(value)) for value in values))
+
+
+def show_extraction(spec: Spec, path: Path) -> None:
+    """Print what an extraction kept and lost, and what a user must know."""
+    summary = summarise(spec)
+    console = _console()
+    if summary["synthetic"]:
+        console.print(SYNTHETIC_COLUMN)
+    _show_steps(console, summary)
+    console.print(
+        f"{escape(str(path))}: {summary['cells']:,} cells ({summary['excitatory']:,} excitatory, "
+        f"{summary['inhibitory']:,} inhibitory), {summary['edges']:,} edges, {summary['synapses']:,} synapses, "
+        f"network {summary['network']}"
+    )
+
+
+def _show_steps(console: Console, summary: dict[str, Any]) -> None:
+    table = _table("", "step", "rows in", "kept", "lost")
+    for item in summary["steps"]:
+        _add(table, item["name"], item["rows_in"], item["kept"], item["lost"])
+    console.print(table)
+    for item in summary["findings"]:
+        console.print(f"  note: {escape(item['text'])}")
+
+
+def show_spec(summary: dict[str, Any]) -> None:
+    """Print a spec at a glance."""
+    console = _console()
+    console.print(f"[bold]{escape(summary['name'])}[/]  sha256 {summary['sha256'][:12]}")
+    console.print(f"{escape(summary['dataset'])}, materialization {escape(summary['materialization'])}")
+    if summary["synthetic"]:
+        console.print(SYNTHETIC_COLUMN)
+    console.print(
+        f"{summary['cells']:,} cells: {summary['excitatory']:,} excitatory, {summary['inhibitory']:,} inhibitory, "
+        f"{summary['unknown']:,} unknown; {summary['edges']:,} edges, {summary['synapses']:,} synapses"
+    )
+    for title, key in (("laminae", "laminae"), ("cell types", "cell_types")):
+        console.print(f"{title}: " + ", ".join(f"{escape(name)} {count:,}" for name, count in summary[key].items()))
+    _show_steps(console, summary)
+    table = _table(f"\nnetwork {summary['network']}", "population", "cells")
+    for name, cells in summary["populations"].items():
+        _add(table, name, cells)
+    console.print(table)
+    table = _table("", "projection", "pre", "post", "edges", "synapses", "sign")
+    for row in summary["projections"]:
+        _add(table, *(row[key] for key in ("projection", "pre", "post", "edges", "synapses", "sign")))
+    console.print(table)
+    table = _table("", "part", "\u2009trainable parameters")
+    for part, count in summary["parameters"].items():
+        _add(table, part, count)
+    _add(table, "together", summary["trainable_parameters"])
+    console.print(table)
+
+
+def show_evaluation(result: dict[str, Any]) -> None:
+    """Print the metrics of a run."""
+    console = _console()
+    data, test = result["data"], result["test"]
+    console.print(
+        f"[bold]{escape(result['run'])}[/]  network {result['network']}, epoch {result['best_epoch']}, "
+        f"seed {result['seed']}, {escape(data['name'])} {escape(data['part'])}"
+    )
+    if result["synthetic_column"]:
+        console.print(SYNTHETIC_COLUMN)
+    if data["synthetic"]:
+        console.print(SYNTHETIC_IMAGES)
+    table = _table("", "test images", "images", "\u2009accuracy", "\u2009macro F1")
+    rows = {
+        "all": test,
+        "without those in training": result["without_leaked"],
+        "nor blank ones": result["without_leaked_or_blank"],
+    } | result["parts"]
+    for name, metrics in rows.items():
+        _add(table, name, metrics["images"], f"{metrics['accuracy']:.2%}", f"{metrics['macro_f1']:.3f}")
+    console.print(table)
+    names = list(test["per_class"])
+    table = _table(
+        "\nrows are the right class, columns the answer",
+        "class",
+        "images",
+        "\u2009precision",
+        "\u2009recall",
+        "\u2009F1",
+        *(f"\u2009{name[:8]}" for name in names),
+    )
+    for name, row in zip(names, test["confusion"], strict=True):
+        metrics = test["per_class"][name]
+        scores = (f"{metrics[key]:.2f}" for key in ("precision", "recall", "f1"))
+        _add(table, name, metrics["images"], *scores, *row)
+    console.print(table)
+    audit = result["dale_audit"]
+    console.print(
+        f"Dale's law: {audit['violations']} violations in {audit['edges']:,} edges; "
+        f"{audit['free']:,} edges with free signs"
+    )
