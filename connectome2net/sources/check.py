@@ -40,36 +40,19 @@ def check(source: Source) -> Source:
 
 
 def _check_census(census: SourceTable) -> None:
+    """One row, one nucleus and one segment per cell, and classes that are known."""
     cells = census.table
     if not census.rows:
-        raise SourceError("The census is empty", where=census.file or census.name, found="0 rows", wanted="cells")
+        raise SourceError("The census is empty", where=census.file, found="0 rows", wanted="one row per cell")
     if twice := _repeated(cells, "id"):
         raise SourceError(
             "A nucleus occurs more than once in the census",
             where=f"{census.file}, column id",
-            found=_named("nucleus", [row["id"] for row in twice]),
+            found=_named("nucleus", twice),
             wanted="one row per nucleus",
             fix="remove the repeated rows",
         )
-    if int(cells.filter(cells.pt_root_id == 0).count().to_pyarrow().as_py()):
-        nuclei = cells.filter(cells.pt_root_id == 0).id.to_pyarrow().to_pylist()
-        raise SourceError(
-            "A cell of the census has root id 0: its nucleus lies in no segment",
-            where=f"{census.file}, column pt_root_id",
-            found=_named("nucleus", sorted(nuclei)),
-            wanted="one segment per cell",
-            fix="remove these cells from the census, or take a later materialization",
-        )
-    if shared := _repeated(cells, "pt_root_id"):
-        roots = [row["pt_root_id"] for row in shared]
-        nuclei = cells.filter(cells.pt_root_id.isin(roots)).order_by("pt_root_id", "id").id.to_pyarrow().to_pylist()
-        raise SourceError(
-            "Several nuclei of the census share a root id: their segments are merged",
-            where=f"{census.file}, column pt_root_id",
-            found=f"{_named('root', roots)}, shared by {_named('nucleus', nuclei)}",
-            wanted="one segment per cell",
-            fix="remove these cells from the census, or take a materialization in which they are split",
-        )
+    _check_segments(census)
     words = cells.classification_system.nullif("")
     unknown = cells.filter(words.notnull() & words.notin(list(EI_WORDS))).classification_system
     if wrong := sorted(unknown.to_pyarrow().unique().to_pylist()):
@@ -78,6 +61,27 @@ def _check_census(census: SourceTable) -> None:
             where=f"{census.file}, column classification_system",
             found=", ".join(wrong[:NAMED]),
             wanted=" or ".join(EI_WORDS),
+        )
+
+
+def _check_segments(census: SourceTable) -> None:
+    cells, where = census.table, f"{census.file}, column pt_root_id"
+    if unsegmented := sorted(cells.filter(cells.pt_root_id == 0).id.to_pyarrow().to_pylist()):
+        raise SourceError(
+            "A cell of the census has root id 0: its nucleus lies in no segment",
+            where=where,
+            found=_named("nucleus", unsegmented),
+            wanted="one segment per cell",
+            fix="remove these cells from the census, or take a later materialization",
+        )
+    if shared := _repeated(cells, "pt_root_id"):
+        nuclei = cells.filter(cells.pt_root_id.isin(shared)).order_by("pt_root_id", "id").id.to_pyarrow().to_pylist()
+        raise SourceError(
+            "Several nuclei of the census share a root id: their segments are merged",
+            where=where,
+            found=f"{_named('root', shared)}, shared by {_named('nucleus', nuclei)}",
+            wanted="one segment per cell",
+            fix="remove these cells from the census, or take a materialization in which they are split",
         )
 
 
@@ -124,10 +128,9 @@ def _check_one_status(proofreading: SourceTable) -> None:
         )
 
 
-def _repeated(table: ir.Table, column: str) -> list[dict[str, int]]:
+def _repeated(table: ir.Table, column: str) -> list[int]:
     counted = table.group_by(column).aggregate(times=ibis._.count())
-    rows: list[dict[str, int]] = counted.filter(counted.times > 1).order_by(column).to_pyarrow().to_pylist()
-    return rows
+    return counted.filter(counted.times > 1).order_by(column)[column].to_pyarrow().to_pylist()
 
 
 def _named(word: str, ids: list[int]) -> str:

@@ -6,11 +6,11 @@ read into memory: parquet and csv are scanned by DuckDB, feather is mapped.
 
 from __future__ import annotations
 
+import csv
+import gzip
 import hashlib
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import ibis
 import ibis.expr.types as ir
@@ -18,14 +18,13 @@ import pyarrow.feather
 import pyarrow.parquet
 
 from connectome2net.errors import SourceError
+from connectome2net.sources.about import TOML, read_about
 from connectome2net.sources.check import check
-from connectome2net.sources.microns import CITATION, CONNECTIONS, SYNAPSES, TABLES, VOXEL_NM
+from connectome2net.sources.microns import CONNECTIONS, SYNAPSES, TABLES
 from connectome2net.sources.shape import UNREADABLE, conform, unreadable
-from connectome2net.sources.source import Source, SourceTable, checked_unit, missing_table
+from connectome2net.sources.source import Source, SourceTable
 
 FORMS = (".parquet", ".feather", ".csv", ".csv.gz")
-TOML = "source.toml"
-TOML_KEYS = ("dataset", "materialization", "position_unit", "position_voxel_nm", "citation")
 NO_TOML = (
     f"There is no {TOML} beside the tables: they are taken as minnie65_public of unknown materialization, "
     "positions in voxels of 4x4x40 nm as CAVE gives them"
@@ -51,26 +50,21 @@ def open_folder(path: str | Path, *, position_unit: str | None = None) -> Source
     """
     folder = Path(path)
     files = _find(folder)
-    about = _read_toml(folder / TOML)
-    notes: tuple[str, ...] = () if about else (NO_TOML,)
+    about = read_about(folder, position_unit=position_unit)
+    notes: tuple[str, ...] = () if (folder / TOML).exists() else (NO_TOML,)
     if SYNAPSES in files and CONNECTIONS in files:
         notes += (f"{files[SYNAPSES].name} is there, so {files.pop(CONNECTIONS).name} is not used",)
-    if not files:
-        raise missing_table(", ".join(TABLES), folder, {})
-    materialization = _one_materialization(files, str(about.get("materialization", "unknown")))
+    materialization = _one_materialization(files, about.materialization)
     engine = ibis.duckdb.connect()
     return check(
         Source(
-            dataset=about.get("dataset", "minnie65_public"),
+            dataset=about.dataset,
             materialization=materialization,
             tables={name: _open(engine, name, file) for name, file in files.items()},
             location=str(folder),
-            citation=tuple(about.get("citation", CITATION)),
-            position_unit=checked_unit(
-                position_unit or about.get("position_unit", "voxel"),
-                where="--position-unit" if position_unit else f"{TOML}, position_unit",
-            ),
-            position_voxel_nm=tuple(about.get("position_voxel_nm", VOXEL_NM)),
+            citation=about.citation,
+            position_unit=about.position_unit,
+            position_voxel_nm=about.position_voxel_nm,
             notes=notes,
         )
     )
@@ -95,34 +89,6 @@ def _find(folder: Path) -> dict[str, Path]:
         if files:
             found_files[name] = files[0]
     return found_files
-
-
-def _read_toml(path: Path) -> Mapping[str, Any]:
-    if not path.exists():
-        return {}
-    try:
-        about = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise unreadable(path, error) from error
-    if unknown := [key for key in about if key not in TOML_KEYS]:
-        raise SourceError(
-            "Unknown key in source.toml", where=path, found=", ".join(unknown), wanted=", ".join(TOML_KEYS)
-        )
-    texts = [about.get("dataset", ""), *_as_list(about.get("citation", []))]
-    voxel = about.get("position_voxel_nm", list(VOXEL_NM))
-    sizes_fit = isinstance(voxel, list) and len(voxel) == 3 and all(isinstance(x, int | float) and x > 0 for x in voxel)
-    if not (all(isinstance(text, str) for text in texts) and sizes_fit):
-        raise SourceError(
-            "A value in source.toml is not understood",
-            where=path,
-            found=f"{about}",
-            wanted="text, a list of texts for citation, three sizes in nm for position_voxel_nm",
-        )
-    return about | ({"citation": _as_list(about["citation"])} if "citation" in about else {})
-
-
-def _as_list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
 
 
 def _one_materialization(files: Mapping[str, Path], stated: str) -> str:
@@ -172,4 +138,11 @@ def _scan(engine: ibis.backends.duckdb.Backend, file: Path) -> ir.Table:
         return engine.read_parquet(file)
     if file.suffix == ".feather":
         return ibis.memtable(pyarrow.feather.read_table(file, memory_map=True))
-    return engine.read_csv(file, all_varchar=True, header=True, delim=",")
+    columns = dict.fromkeys(_header(file), "VARCHAR")
+    return engine.read_csv(file, columns=columns, auto_detect=False, header=True, delim=",", quote='"')
+
+
+def _header(file: Path) -> list[str]:
+    opener = gzip.open if file.suffix == ".gz" else open
+    with opener(file, "rt", encoding="utf-8-sig", newline="") as lines:
+        return next(csv.reader(lines), ["nothing"])

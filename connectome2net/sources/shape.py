@@ -6,6 +6,7 @@ columns of ``microns.TABLES`` as int64, float64, string and boolean, and their n
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable, Mapping
 
 import duckdb
@@ -24,10 +25,9 @@ WANTED: Mapping[Kind, str] = {
     "count": "whole numbers from 1 up",
     "size": "numbers",
     "number": "numbers",
-    "text": "text",
     "flag": "true/false or t/f",
 }
-UNREADABLE = (duckdb.Error, pa.ArrowException, OSError)
+UNREADABLE = (duckdb.Error, pa.ArrowException, OSError, UnicodeDecodeError, csv.Error)
 
 
 def conform(raw: ir.Table, shape: TableShape, *, file: str) -> tuple[ir.Table, int]:
@@ -84,7 +84,7 @@ def _check_type(column: ir.Column, kind: Kind, *, where: str) -> None:
         "count": dtype.is_integer(),
         "size": numeric,
         "number": numeric,
-        "text": dtype.is_null(),
+        "text": True,
         "flag": dtype.is_boolean(),
     }[kind] or dtype.is_string()
     if not fits:

@@ -7,15 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, cast, get_args
 
 import ibis.expr.types as ir
 import pyarrow as pa
 
 from connectome2net.errors import SourceError
+from connectome2net.sources.about import PositionUnit
 from connectome2net.sources.microns import VOXEL_NM
-
-PositionUnit = Literal["nm", "voxel", "um"]
 
 
 @dataclass(frozen=True)
@@ -99,14 +97,3 @@ def missing_table(name: str, location: object, there: Mapping[str, object]) -> S
         wanted=f"{name}.parquet, .feather, .csv or .csv.gz",
         fix="download the table and put it beside the others under its published name",
     )
-
-
-def checked_unit(text: object, *, where: object) -> PositionUnit:
-    """Check the word for a unit of position.
-
-    Raises:
-        SourceError: the word is not known.
-    """
-    if text not in get_args(PositionUnit):
-        raise SourceError("Unknown position unit", where=where, found=text, wanted="nm, voxel or um")
-    return cast(PositionUnit, text)

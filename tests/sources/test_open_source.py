@@ -1,0 +1,56 @@
+"""Which source: the option, else the environment, else an error that lists the ways to get data."""
+
+import pytest
+from published_tables import eight_cells, write_tables
+
+from connectome2net.errors import SourceError
+from connectome2net.sources import open_source
+
+
+@pytest.fixture(autouse=True)
+def empty_environment(monkeypatch):
+    for name in ("C2N_SOURCE", "CAVE_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_the_word_synthetic_is_the_stand_in():
+    source = open_source("synthetic", cells=200, seed=3)
+    assert source.synthetic
+    assert dict(source.parameters) == {"cells": "200", "seed": "3"}
+
+
+def test_a_folder_by_path_or_text(tmp_path):
+    folder = write_tables(tmp_path, eight_cells())
+    assert open_source(folder).location == open_source(str(folder)).location == str(folder)
+    assert open_source(folder, position_unit="voxel").position_unit == "voxel"
+
+
+def test_the_environment_is_asked_where_the_option_is_silent(tmp_path, monkeypatch):
+    monkeypatch.setenv("C2N_SOURCE", str(write_tables(tmp_path, eight_cells())))
+    assert not open_source().synthetic
+    assert open_source("synthetic", cells=200).synthetic
+
+
+def test_no_source_lists_the_ways_the_stand_in_included():
+    with pytest.raises(SourceError, match=r"No source is named[\s\S]*--source synthetic.*--source DIR.*C2N_SOURCE"):
+        open_source()
+
+
+def test_a_token_is_no_source_yet(monkeypatch):
+    monkeypatch.setenv("CAVE_TOKEN", "secret")
+    with pytest.raises(SourceError, match="CAVE_TOKEN is set, but the CAVE source is not built yet") as caught:
+        open_source()
+    assert "secret" not in str(caught.value)
+
+
+def test_options_that_would_be_ignored_are_refused(tmp_path):
+    folder = write_tables(tmp_path, eight_cells())
+    with pytest.raises(SourceError, match=r"Only the stand-in can be scaled\n.*--cells"):
+        open_source(folder, cells=500)
+    with pytest.raises(SourceError, match=r"no choice of position unit\n.*--position-unit"):
+        open_source("synthetic", position_unit="nm")
+
+
+def test_too_few_cells_are_refused():
+    with pytest.raises(SourceError, match=r"Too few cells\n.*--cells\n.*12\n.*200 or more"):
+        open_source("synthetic", cells=12)
