@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -224,3 +225,18 @@ def test_real_rows_are_the_same_in_all_forms(shared_data, tmp_path):
     pq.write_table(table.take(rows), tmp_path / "rows.parquet")
     forms = ("fer2013.csv", "icml_face_data.csv", "images", "rows.parquet")
     assert len({open_dataset(tmp_path / form).digest for form in forms}) == 1
+
+
+@pytest.mark.slow
+def test_all_real_rows_are_the_same_in_all_forms(shared_data, tmp_path):
+    tool = shared_data.parent / "tools" / "fer2013_forms.py"
+    if not tool.exists():
+        pytest.skip(f"no {tool.name} beside the real data")
+    subprocess.run([sys.executable, str(tool), str(tmp_path)], check=True)
+    parquet = shared_data / "fer2013" / "fer2013_training_publictest.parquet"
+    digests = set()
+    for path in (parquet, *(tmp_path / form for form in ("fer2013.csv", "icml_face_data.csv", "images"))):
+        started = time.perf_counter()
+        digests.add(open_dataset(path).digest)
+        print(f"\n{path.name}: {time.perf_counter() - started:.1f} s")
+    assert len(digests) == 1
