@@ -26,6 +26,9 @@ class TrainConfig(BaseModel):
         seed: draws initial strengths, the validation part, the order of images, augmentation and noise.
         optimiser: ``adamw`` (decoupled weight decay, Loshchilov and Hutter, arXiv 1711.05101) or ``adam``.
         learning_rate: the highest of the schedule.
+        strength_rate: factor of the learning rate for the strengths of edges. A strength is relative to its anatomy:
+            it starts near 1, where an ordinary weight starts near 1 / sqrt(inputs), so an equal step of Adam is a
+            much smaller change.
         schedule: ``one_cycle`` rises for a fifth of all steps and falls to nothing, both as a cosine (Smith and
             Topin, arXiv 1708.07120); ``cosine`` only falls; ``constant`` stays.
         weight_decay: on matrices and filters; strengths of edges, thresholds and scales are left alone, because
@@ -45,6 +48,7 @@ class TrainConfig(BaseModel):
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     optimiser: Literal["adamw", "adam"] = "adamw"
     learning_rate: Annotated[float, Field(gt=0)] = 3e-3
+    strength_rate: Annotated[float, Field(gt=0)] = 10.0
     schedule: Literal["one_cycle", "cosine", "constant"] = "one_cycle"
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     label_smoothing: Fraction = 0.1

@@ -25,7 +25,7 @@ from torch import Tensor, nn, optim
 from torch.nn import functional as F
 
 from connectome2net.errors import TrainError
-from connectome2net.load import load
+from connectome2net.load import load, read_program
 from connectome2net.runtime.audit import audit_dale
 from connectome2net.tasks import Dataset, ImageSet, open_dataset
 from connectome2net.train.checkpoint import (
@@ -99,8 +99,9 @@ def train(
     training = _resume(Path(resume), data, trust) if resume else _start(Path(compiled), data, config, out, trust)
     try:
         _run_epochs(training)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         _finish(training, "interrupted")
+        stop.add_note(f"Go on with: c2n train --resume {training.folder}")
         raise
     _finish(training, "finished")
     return training.folder
@@ -111,8 +112,7 @@ def _start(
 ) -> Training:
     config = config or TrainConfig()
     device = _device(config.device)
-    load(compiled, trust=trust)  # before the images, which take longer to read
-    dataset = _open(data, config, load_size(compiled))
+    dataset = _open(data, config, compiled)
     model = load(compiled, seed=config.seed, classes=len(dataset.classes), trust=trust).to(device)
     folder = new_run(out)
     shutil.copytree(compiled, folder / "compiled", ignore=shutil.ignore_patterns("__pycache__"))
@@ -124,7 +124,7 @@ def _start(
 def _resume(folder: Path, data: str | Path | Dataset | None, trust: bool) -> Training:
     run, config = resume_run(folder)
     device = _device(config.device)
-    dataset = _open(data if data is not None else run["data"], config, load_size(folder / "compiled"))
+    dataset = _open(data if data is not None else run["data"], config, folder / "compiled")
     if dataset.digest != run["dataset"]["digest"]:
         raise TrainError(
             "these are not the images of this run",
@@ -143,18 +143,15 @@ def _resume(folder: Path, data: str | Path | Dataset | None, trust: bool) -> Tra
     return training
 
 
-def load_size(compiled: Path) -> int:
-    """Return the side of the square images that a compiled network takes."""
-    program = json.loads((compiled / "program.json").read_text())
-    if program["height"] != program["width"]:
-        raise TrainError("images are square here", where=compiled, found=f"{program['height']} x {program['width']}")
-    return int(program["height"])
-
-
-def _open(data: str | Path | Dataset | None, config: TrainConfig, size: int) -> Dataset:
+def _open(data: str | Path | Dataset | None, config: TrainConfig, compiled: Path) -> Dataset:
     if isinstance(data, Dataset):
         return data
-    return open_dataset(data, seed=config.seed, validation_fraction=config.validation_fraction, size=size)
+    program = read_program(compiled)
+    if program.height != program.width:
+        found = f"{program.height} x {program.width}"
+        fix = "open your images yourself and hand a Dataset to train(data=...)"
+        raise TrainError("files of images are read as squares", where="/network/front_end", found=found, fix=fix)
+    return open_dataset(data, seed=config.seed, validation_fraction=config.validation_fraction, size=program.height)
 
 
 def _device(name: str) -> torch.device:
@@ -206,8 +203,9 @@ def _train_epoch(training: Training, progress: Progress) -> tuple[float, float]:
         image_BCHW, target_B = image_BHW[chosen, None].float() / 255, label_B[chosen]
         if config.augmentation is not None:
             image_BCHW = config.augmentation(image_BCHW)
+        rate = learning_rate(config, training.epoch * steps + step, config.epochs * steps)
         for group in training.optimiser.param_groups:
-            group["lr"] = learning_rate(config, training.epoch * steps + step, config.epochs * steps)
+            group["lr"] = rate * group["factor"]
         logits_BK = model(image_BCHW)
         loss = F.cross_entropy(logits_BK, target_B, label_smoothing=config.label_smoothing)
         if not torch.isfinite(loss):

@@ -6,9 +6,11 @@ Enters: the configuration. Leaves: a number; an optimiser. Nothing here has a st
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from torch import nn, optim
 
+from connectome2net.runtime.sparse import Projection
 from connectome2net.train.config import TrainConfig
 
 WARM_UP = 0.2
@@ -28,9 +30,17 @@ def learning_rate(config: TrainConfig, step: int, steps: int) -> float:
 
 
 def make_optimiser(model: nn.Module, config: TrainConfig) -> optim.Optimizer:
-    """Return the optimiser; only parameters with two axes or more decay."""
-    matrices = [parameter for parameter in model.parameters() if parameter.dim() > 1]
-    others = [parameter for parameter in model.parameters() if parameter.dim() <= 1]
+    """Return the optimiser; each group carries the ``factor`` of its learning rate.
+
+    Only parameters with two axes or more decay.
+    """
+    strengths = [module.theta_E for module in model.modules() if isinstance(module, Projection)]
+    known = {id(parameter) for parameter in strengths}
+    others = [parameter for parameter in model.parameters() if id(parameter) not in known]
+    groups: list[dict[str, Any]] = [
+        {"params": [item for item in others if item.dim() > 1], "weight_decay": config.weight_decay, "factor": 1.0},
+        {"params": [item for item in others if item.dim() <= 1], "weight_decay": 0.0, "factor": 1.0},
+        {"params": strengths, "weight_decay": 0.0, "factor": config.strength_rate},
+    ]
     kind = optim.AdamW if config.optimiser == "adamw" else optim.Adam
-    groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
     return kind([group for group in groups if group["params"]], lr=config.learning_rate)
