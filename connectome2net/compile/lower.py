@@ -139,7 +139,7 @@ def _block_name(projection: str, pre: str, post: str, taken: set[str]) -> str:
 
 def _front_end(front_end: FrontEnd) -> tuple[tuple[Layer, ...], int, int, int]:
     """Return the layers and the channels, height and width of the feature map that leaves them."""
-    layers: list[Layer] = []
+    layers = [Layer(name="adaptation", kind="Adaptation")] if front_end.adaptation else []
     channels, height, width = 1, front_end.height, front_end.width
     for at, block in enumerate(front_end.blocks, start=1):
         arguments: dict[str, int | float | str] = {

@@ -73,8 +73,8 @@ class Layer(Node):
     """A layer of the front end: a class of ``runtime.encode`` and its arguments."""
 
     name: Identifier
-    kind: Literal["Convolution", "Attention", "Dropout"]
-    arguments: Arguments
+    kind: Literal["Adaptation", "Convolution", "Attention", "Dropout"]
+    arguments: Arguments = {}
 
 
 class Input(Node):

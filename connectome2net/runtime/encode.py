@@ -12,6 +12,18 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 
+class Adaptation(nn.Module):
+    """Luminance and contrast adaptation: every image gets mean 0 and deviation 1.
+
+    Carandini and Heeger 2012, doi 10.1038/nrn3136. A blank image stays blank.
+    """
+
+    def forward(self, image_BCHW: Tensor) -> Tensor:
+        """Return images of the same shape."""
+        deviation, mean = torch.std_mean(image_BCHW, dim=(1, 2, 3), correction=0, keepdim=True)
+        return (image_BCHW - mean) / (deviation + 1e-3)
+
+
 class Convolution(nn.Module):
     """Convolution, norm, ReLU, lateral inhibition, max pooling.
 

@@ -90,10 +90,16 @@ class Attention(Part):
 
 
 class FrontEnd(Part):
-    """What stands between the image and the column: grey image -> feature map."""
+    """What stands between the image and the column: grey image -> feature map.
+
+    Attributes:
+        adaptation: every image gets mean 0 and deviation 1 first, as the retina adapts to luminance and contrast
+            (Carandini and Heeger 2012, doi 10.1038/nrn3136).
+    """
 
     height: Small = 48
     width: Small = 48
+    adaptation: bool = True
     blocks: tuple[ConvBlock, ...] = ()
     attention: Attention | None = None
     dropout: Fraction = 0.0
