@@ -6,7 +6,9 @@ Everything here is loaded when it is first used, so that ``import connectome2net
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -53,6 +55,18 @@ __all__ = [
 ]
 
 
+class _Package(ModuleType):
+    """The package as a module whose stages do not hide the functions of the same name.
+
+    ``connectome2net.train`` is a folder and ``connectome2net.train(...)`` a function; importing a stage would put
+    the folder in the function's place.
+    """
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in _HOME and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'connectome2net' has no attribute {name!r}")
@@ -61,3 +75,6 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted([*globals(), *__all__])
+
+
+sys.modules[__name__].__class__ = _Package

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -34,7 +34,7 @@ def extract(
     column: str,
     source: str | None,
     network: str,
-    signs: str | None,
+    signs: Literal["dale", "free"] | None,
     out: Path,
     name: str | None,
     cells: int | None,

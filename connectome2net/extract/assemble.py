@@ -6,6 +6,7 @@ Enters: ``Source``. Leaves: ``Spec`` with labelled cells, edges, the chosen netw
 from __future__ import annotations
 
 from importlib.metadata import version
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -19,20 +20,29 @@ from connectome2net.extract.quality import findings, step
 from connectome2net.sources.microns import CENSUS
 from connectome2net.sources.source import Source
 from connectome2net.spec import Spec, SpecDocument, load_preset, make_spec
-from connectome2net.spec.model import Anatomy, Column, Provenance, SourceTable, TableFile
+from connectome2net.spec.model import FORMAT, FORMAT_VERSION, Anatomy, Column, Provenance, SourceTable, TableFile
+from connectome2net.spec.network import Network
 from connectome2net.spec.tables import CELLS_SCHEMA
 
 UNWRITTEN = TableFile(file="unwritten", sha256="0" * 64, rows=0)
 """``make_spec`` puts the digests of the tables in its place."""
 
 
-def extract(source: Source, *, column: str = "v1", network: str = "column", name: str | None = None) -> Spec:
+def extract(
+    source: Source,
+    *,
+    column: str = "v1",
+    network: str = "column",
+    signs: Literal["dale", "free"] | None = None,
+    name: str | None = None,
+) -> Spec:
     """Cut one labelled column out of a volume.
 
     Args:
         source: checked tables, from ``open_source``.
         column: which column; ``v1`` is the census of the MICrONS V1 column.
         network: which network to assume on it, the name of a preset.
+        signs: ``dale`` or ``free`` for all projections of the network; None keeps those of the preset.
         name: name of the spec; default is data set, column and network.
 
     Returns:
@@ -46,13 +56,15 @@ def extract(source: Source, *, column: str = "v1", network: str = "column", name
         >>> extract(open_source("synthetic"))  # doctest: +SKIP
         Spec('minnie65_synthetic_v1_column', 1,351 cells, 75,063 edges)
     """
-    chosen, assumed = find_column(column), load_preset(network)
+    chosen, assumed = find_column(column), _with_signs(load_preset(network), signs)
     census = cut(source)
     proofread = proofreading(source, census)
     cells = _label(source, census, proofread)
     edges, edge_steps = connect(source, census)
     steps = (step("cells of the census", source[CENSUS].rows, cells.num_rows, why=""), *edge_steps)
     document = SpecDocument(
+        format=FORMAT,
+        format_version=FORMAT_VERSION,
         name=name or f"{source.dataset}_{column}_{network}",
         anatomy=_anatomy(source, chosen).model_copy(
             update={"steps": steps, "findings": findings(cells, proofread, notes=source.notes)}
@@ -67,6 +79,13 @@ def extract(source: Source, *, column: str = "v1", network: str = "column", name
         ),
     )
     return make_spec(document, cells=cells, edges=edges)
+
+
+def _with_signs(network: Network, signs: Literal["dale", "free"] | None) -> Network:
+    if signs is None:
+        return network
+    projections = tuple(item.model_copy(update={"sign": signs}) for item in network.projections)
+    return network.model_copy(update={"projections": projections})
 
 
 def _label(source: Source, census: pa.Table, proofread: pa.Table) -> pa.Table:
