@@ -4,8 +4,9 @@ Enters: how many, and a seed. Leaves: a ``Dataset`` of grey cartoon faces, marke
 
 Pose, shape, tones, light, background, contrast and noise vary from face to face, the expression in its strength, so
 that no single pixel tells much. Measured on 1,400 test faces after 4,320 to learn from (seed 0, chance 14 %): best
-multinomial logistic regression on pixels 46 %; three convolutions (16, 32, 64 filters) 82 % after two epochs, 94 %
-after six, in 18 s on two cores (``pytest -m slow tests/tasks/test_faces.py -s``). 6,200 faces are drawn in 2 s.
+multinomial logistic regression on pixels 46 %; three convolutions (16, 32, 64 filters) 78 % after two epochs, 94 %
+after six, in 37 s on one core of a busy machine (``pytest -m slow tests/tasks/test_faces.py -s``). 6,200 faces are
+drawn in 2 s.
 What a face does: Ekman and Friesen, Unmasking the Face (1975), chapters 4 to 9, in the coarsest strokes.
 
 Axes: N images, B images of one batch, H rows, W columns.

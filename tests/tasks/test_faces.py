@@ -80,6 +80,7 @@ def test_open_dataset_draws_the_standard_faces_in_any_size():
     assert data.name == "synthetic faces"
 
 
+@pytest.mark.usefixtures("one_thread")
 def test_a_linear_classifier_on_pixels_stays_well_below_sixty_percent():
     data = faces(train=1400, validation=7, test=700)
     accuracy = fit_linear(data.train, data.test, decay=0.03, steps=40)
@@ -87,6 +88,7 @@ def test_a_linear_classifier_on_pixels_stays_well_below_sixty_percent():
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("one_thread")
 def test_measured_linear_and_convolutional_accuracy():
     data = open_dataset("synthetic")
     linear = {decay: fit_linear(data.train, data.test, decay=decay, steps=150) for decay in (0.003, 0.01, 0.03, 0.1)}
