@@ -35,7 +35,7 @@ def load(path: str | Path = "compiled", *, seed: int = 0, classes: int | None = 
     Args:
         path: a compiled folder, for a fresh network; or a run (``runs/001``), for the trained one at its best epoch.
         seed: what is learned is drawn from it; anatomy does not depend on it.
-        classes: number of classes K; by default the one of the spec, or of the run.
+        classes: number of classes K, at least 1; by default the one of the spec, or of the run.
         trust: run model.py although it is not what the compiler would write.
 
     Returns:
@@ -47,6 +47,8 @@ def load(path: str | Path = "compiled", *, seed: int = 0, classes: int | None = 
     path = Path(path)
     if (path / "run.json").is_file():
         return _load_run(path, classes=classes, trust=trust)
+    if classes is not None and classes < 1:
+        raise LoadError("a network needs classes", where="classes", found=classes, wanted="1 or more")
     program = read_program(path)
     arrays = _read_arrays(path, program)
     text = _read(path / "model.py").decode("utf-8", "replace")
@@ -62,7 +64,7 @@ def load(path: str | Path = "compiled", *, seed: int = 0, classes: int | None = 
         torch.manual_seed(seed)
         try:
             model: nn.Module = build(arrays, classes=classes or program.readout.classes)
-        except (KeyError, IndexError, ValueError, TypeError, RuntimeError) as error:
+        except (LookupError, ValueError, TypeError, RuntimeError, ArithmeticError, MemoryError) as error:
             raise LoadError("program.json does not fit its arrays", where=path, found=error, fix=AGAIN) from error
     model.program = program  # type: ignore[assignment]
     return model
@@ -77,10 +79,13 @@ def read_program(path: Path) -> Program:
     content = _read(path / "program.json")
     try:
         return Program.model_validate_json(content)
-    except (ValidationError, RecursionError) as error:
-        first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": (), "msg": "nested too deeply"}
+    except ValidationError as error:
+        first = error.errors()[0]
+        newer = first["loc"] in (("format_version",), ("template",)) and isinstance(first["input"], int)
+        what = "program.json was written by another release" if newer else "program.json is damaged"
+        fix = "update connectome2net, or " + AGAIN if newer else AGAIN
         found = f"/{'/'.join(map(str, first['loc']))}: {first['msg']}"
-        raise LoadError("program.json is damaged", where=path / "program.json", found=found, fix=AGAIN) from None
+        raise LoadError(what, where=path / "program.json", found=found, fix=fix) from None
 
 
 def _read(path: Path) -> bytes:
@@ -100,6 +105,8 @@ def _read_arrays(path: Path, program: Program) -> dict[str, Tensor]:
         arrays = load_tensors(content)
     except SafetensorError as error:
         raise LoadError("weights.safetensors is damaged", where=where, found=error, fix=AGAIN) from None
+    if extra := sorted(arrays.keys() - program.arrays.keys()):
+        raise LoadError("an array that program.json does not name", where=where, found=extra[0], fix=AGAIN)
     for name, array in program.arrays.items():
         found = arrays.get(name)
         if found is None or tuple(found.shape) != array.shape or str(found.dtype) != f"torch.{array.dtype}":
@@ -131,13 +138,24 @@ def _define(text: str, where: Path) -> Any:
 
 
 def _load_run(path: Path, *, classes: int | None, trust: bool) -> nn.Module:
-    run = json.loads((path / "run.json").read_text())
-    model = load(path / "compiled", classes=classes or len(run["classes"]), trust=trust)
+    again = "train again: c2n train"
+    try:
+        of_run = len(json.loads((path / "run.json").read_bytes())["classes"])
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        raise LoadError("run.json is damaged", where=path / "run.json", found=error, fix=again) from None
+    model = load(path / "compiled", classes=of_run if classes is None else classes, trust=trust)
     best = path / "best.safetensors"
     if not best.is_file():
-        fix = "let it train for an epoch: c2n train --resume " + str(path)
+        fix = f"let it train for an epoch: c2n train --resume {path}"
         raise LoadError("this run has no trained weights yet", where=best, fix=fix)
-    model.load_state_dict(load_tensors(best.read_bytes()))
+    try:
+        weights = load_tensors(best.read_bytes())
+        model.load_state_dict(weights)
+    except (SafetensorError, RuntimeError) as error:
+        raise LoadError("the trained weights do not fit the network", where=best, found=error, fix=again) from None
+    for name, weight in weights.items():
+        if not bool(torch.isfinite(weight).all()):
+            raise LoadError("a weight is not finite", where=f"{best}/{name}", found="NaN or infinity", fix=again)
     return model.eval()
 
 

@@ -6,6 +6,7 @@ and normalised anatomy.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -39,19 +40,14 @@ def block_arrays(spec: Spec, projection: Projection, layout: Layout) -> dict[tup
     anatomy = _normalise(_measured(spec, projection.anatomy)[chosen], post, projection.normalise)
     group, row = _places(layout, spec.cells.num_rows)
     sign = np.array([SIGN[word] for word in values(spec.cells, "ei_class")], dtype=np.int8)
-    names = list(layout.groups)
     blocks = {}
-    for at_pre, pre_group in enumerate(names):
-        for at_post, post_group in enumerate(names):
-            inside = (group[pre] == at_pre) & (group[post] == at_post)
-            if not inside.any():
-                continue
-            shape = (layout.cells(post_group), layout.cells(pre_group))
-            arrays = _compress(row[pre[inside]], row[post[inside]], anatomy[inside], shape)
-            if projection.sign == "dale":
-                members = np.concatenate([layout.members[name] for name in layout.groups[pre_group]])
-                arrays["sign"] = sign[members]
-            blocks[pre_group, post_group] = (arrays, int(synapses[inside].sum()))
+    for (pre_group, post_group), inside in _by_block(group[pre], group[post], tuple(layout.groups)):
+        shape = (layout.cells(post_group), layout.cells(pre_group))
+        arrays = _compress(row[pre[inside]], row[post[inside]], anatomy[inside], shape)
+        if projection.sign == "dale":
+            members = np.concatenate([layout.members[name] for name in layout.groups[pre_group]])
+            arrays["sign"] = sign[members]
+        blocks[pre_group, post_group] = (arrays, int(synapses[inside].sum()))
     return blocks
 
 
@@ -92,19 +88,30 @@ def _places(layout: Layout, cells: int) -> tuple[Index, Index]:
     return group, row
 
 
+def _by_block(
+    pre_group: Index, post_group: Index, names: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, str], npt.NDArray[np.intp]]]:
+    """Yield each pair of groups that edges connect, and those edges, in their order."""
+    pair = pre_group * len(names) + post_group
+    order = np.argsort(pair.astype(np.min_scalar_type(len(names) ** 2)), kind="stable")
+    starts = np.flatnonzero(np.diff(pair[order], prepend=-1))
+    for inside in np.split(order, starts[1:]):
+        at_pre, at_post = divmod(int(pair[inside[0]]), len(names))
+        yield (names[at_pre], names[at_post]), inside
+
+
 def _compress(pre: Index, post: Index, anatomy: npt.NDArray[np.float32], shape: tuple[int, int]) -> Arrays:
-    number = np.arange(1, len(pre) + 1)  # from 1, because scipy may drop stored zeros
+    number = np.arange(len(pre), dtype=np.int32)
     rows = sparse.csr_array((number, (post, pre)), shape=shape)
     rows.sort_indices()
-    place = np.empty(len(pre), dtype=np.int32)
-    place[rows.data - 1] = np.arange(len(pre), dtype=np.int32)
-    columns = sparse.csc_array((place + 1, (post, pre)), shape=shape)
-    columns.sort_indices()
-    return {
-        "post_start": rows.indptr.astype(np.int32),
-        "pre_index": rows.indices.astype(np.int32),
-        "pre_start": columns.indptr.astype(np.int32),
-        "post_index": columns.indices.astype(np.int32),
-        "order": (columns.data - 1).astype(np.int32),
-        "anatomy": anatomy[rows.data - 1],
+    anatomy = anatomy[rows.data]
+    rows.data = number
+    columns = rows.tocsc()  # its indices are sorted
+    arrays = {
+        "post_start": rows.indptr,
+        "pre_index": rows.indices,
+        "pre_start": columns.indptr,
+        "post_index": columns.indices,
+        "order": columns.data,
     }
+    return {name: array.astype(np.int32, copy=False) for name, array in arrays.items()} | {"anatomy": anatomy}

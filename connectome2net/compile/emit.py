@@ -11,48 +11,25 @@ from importlib import resources
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-from connectome2net.compile.program import Drive, Group, Phase, Program
+from connectome2net.compile.program import Drive, Phase, Program
 
 LINE = 120
 
 
 def emit(program: Program) -> str:
     """Return the source of model.py. The template has loops and names, no decisions."""
-    blocks = {block.name: block for block in program.blocks}
     sizes = {population.name: population.cells for population in program.populations}
-
-    def product(name: str) -> str:
-        return f"self.W_{name}(rate_{blocks[name].pre}_NB)"
-
-    def constant_terms(drive: Drive) -> list[str]:
-        return ["self.input(feature_BCHW)"] * drive.input + [product(name) for name in drive.constant]
-
-    def update(drive: Drive) -> list[str]:
-        terms = [f"drive_{drive.group}_NB"] * bool(constant_terms(drive)) + [product(name) for name in drive.recurrent]
-        arguments = [f"rate_{drive.group}_NB", *terms]
-        return [f"self.cells_{drive.group}(", *(f"    {argument}," for argument in arguments), ")"]
-
-    def update_lines(phase: Phase) -> list[str]:
-        first, *others = phase.drives
-        if not others:
-            head, *tail = update(first)
-            return [f"rate_{first.group}_NB = {head}", *tail]
-        names = ", ".join(f"rate_{drive.group}_NB" for drive in phase.drives)
-        calls = [f"    {line}" for drive in phase.drives for line in [*update(drive)[:-1], "),"]]
-        return [f"{names} = (", *calls, ")"]
-
-    def population_sizes(group: Group) -> str:
-        return "[" + ", ".join(str(sizes[name]) for name in group.populations) + "]"
-
     template = _environment().get_template(f"model_v{program.template}.py.jinja")
     return template.render(
         program=program,
-        class_name=_class_name,
-        constant_terms=constant_terms,
-        update_lines=update_lines,
-        sizes=population_sizes,
-        call=_call,
+        class_name=_class_name(program),
+        drive_lines=lambda drive: _sum(f"drive_{drive.group}_NB", _constant_terms(program, drive), indent=8),
+        update_lines=lambda phase: _update_lines(program, phase),
+        rate=lambda group: f'rate["{group}"]',
+        sizes=lambda group: [str(sizes[name]) for name in group.populations],
+        arguments=_arguments,
         literal=_literal,
+        wrap=_wrap,
         table=_table,
         words=_words,
         populations=[[item.name, item.cells, _words(item.selected)] for item in program.populations],
@@ -64,7 +41,30 @@ def emit(program: Program) -> str:
 
 
 def _class_name(program: Program) -> str:
-    return "".join(part[:1].upper() + part[1:] for part in program.name.split("_"))
+    """Return a name for the class; it ends so that it can be neither a word of Python nor a name that is imported."""
+    return "".join(part[:1].upper() + part[1:] for part in program.name.split("_")) + "Network"
+
+
+def _products(program: Program, names: Sequence[str]) -> list[str]:
+    pre = {block.name: block.pre for block in program.blocks}
+    return [f"self.W_{name}(rate_{pre[name]}_NB)" for name in names]
+
+
+def _constant_terms(program: Program, drive: Drive) -> list[str]:
+    return ["self.input(feature_BCHW)"] * drive.input + _products(program, drive.constant)
+
+
+def _update_lines(program: Program, phase: Phase) -> list[str]:
+    """Return one synchronous step: every group is computed from the old rates before any is replaced."""
+    groups = [drive.group for drive in phase.drives]
+    new = "next" if len(groups) > 1 else "rate"
+    lines = []
+    for drive in phase.drives:
+        terms = [f"drive_{drive.group}_NB"] * bool(_constant_terms(program, drive))
+        terms = [f"rate_{drive.group}_NB", *terms, *_products(program, drive.recurrent)]
+        call = f"{new}_{drive.group}_NB = self.cells_{drive.group}("
+        lines += [call, *(f"    {term}," for term in terms), ")"]
+    return lines + [f"rate_{group}_NB = next_{group}_NB" for group in groups if new == "next"]
 
 
 def _words(text: str) -> str:
@@ -72,18 +72,31 @@ def _words(text: str) -> str:
     return "".join(mark if mark.isprintable() and mark not in '"\\' else "?" for mark in text[:200])
 
 
-def _call(function: str, arguments: Mapping[str, object], *, indent: int) -> str:
-    """Return a call, one argument a line where it would be longer than a line."""
-    items = [f"{name}={_literal(value)}" for name, value in arguments.items()]
-    line = f"{function}({', '.join(items)})"
-    if indent + len(line) < LINE:
-        return line
-    margin = " " * indent
-    return "\n".join([f"{function}(", *(f"{margin}    {item}," for item in items), f"{margin})"])
+def _arguments(arguments: Mapping[str, object]) -> list[str]:
+    return [f"{name}={_literal(value)}" for name, value in arguments.items()]
 
 
 def _literal(value: object) -> str:
     return f'"{value}"' if isinstance(value, str) else repr(value)
+
+
+def _wrap(head: str, items: Sequence[str], tail: str, *, indent: int) -> str:
+    """Return ``head items tail``, one item a line where it would be longer than a line."""
+    line = f"{head}{', '.join(items)}{tail}"
+    if indent + len(line) <= LINE:
+        return line
+    margin = " " * indent
+    return "\n".join([head, *(f"{margin}    {item}," for item in items), f"{margin}{tail}"])
+
+
+def _sum(name: str, terms: Sequence[str], *, indent: int) -> list[str]:
+    """Return the lines of an assignment of a sum; none for an empty sum."""
+    total = " + ".join(terms)
+    if indent + len(f"{name} = {total}") <= LINE:
+        return [f"{name} = {total}"] if terms else []
+    if indent + 4 + len(total) <= LINE:
+        return [f"{name} = (", f"    {total}", ")"]
+    return [f"{name} = (", f"    {terms[0]}", *(f"    + {term}" for term in terms[1:]), ")"]
 
 
 def _table(rows: Sequence[Sequence[object]]) -> str:

@@ -5,8 +5,9 @@ Enters: the network section and the cells of each population. Leaves: a ``Layout
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,9 @@ from connectome2net.spec.network import Network
 from connectome2net.spec.select import resolve
 
 Index = npt.NDArray[np.int32]
+
+LONGEST_NAME = 24
+"""Names that are put together are at most as long as those of the spec."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,13 @@ class Layout:
         return np.concatenate(rows)
 
 
+def free_name(wanted: str, short: str, taken: Collection[str]) -> str:
+    """Return the wanted name, or a numbered short one where it is too long or taken."""
+    if len(wanted) <= LONGEST_NAME and wanted not in taken:
+        return wanted
+    return next(name for number in count(1) if (name := f"{short}_{number}") not in taken)
+
+
 def lay_out(network: Network, members: dict[str, Index]) -> Layout:
     """Return the layout of a network: populations that appear in the same phases form a group."""
     phases = [set(resolve(phase.populations, network)) for phase in network.schedule]
@@ -61,10 +72,12 @@ def lay_out(network: Network, members: dict[str, Index]) -> Layout:
     for population in network.populations:
         signature = tuple(at for at, names in enumerate(phases) if population.name in names)
         signatures.setdefault(signature, []).append(population.name)
+    every = {population.name for population in network.populations}
     groups: dict[str, tuple[str, ...]] = {}
     for _, names in sorted(signatures.items()):
-        name = names[0] if len(names) == 1 else "all" if len(signatures) == 1 else "_".join(names)
-        groups[name if len(name) <= 24 else f"group_{len(groups)}"] = tuple(names)
+        wanted = names[0] if len(names) == 1 else "all" if len(signatures) == 1 else "_".join(names)
+        taken = every.difference(names[:1]) | groups.keys()
+        groups[free_name(wanted, "group", taken)] = tuple(names)
     group_of, start_of = {}, {}
     for group, populations in groups.items():
         start = 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from connectome2net.compile.anatomy import Arrays, block_arrays, graded_inhibition
-from connectome2net.compile.groups import Layout, lay_out
+from connectome2net.compile.groups import Layout, free_name, lay_out
 from connectome2net.compile.program import (
     Array,
     Block,
@@ -37,23 +37,15 @@ def lower(spec: Spec) -> tuple[Program, Arrays]:
     """Return the program of a spec and its arrays, by name.
 
     Raises:
-        CompileError: the schedule asks for groups that cannot be laid out, or the image shrinks to nothing.
+        CompileError: pooling leaves nothing of the image.
     """
     network = spec.network
     layout = lay_out(network, population_cells(spec))
     blocks, arrays = _blocks(spec, layout)
     layers, channels, height, width = _front_end(network.front_end)
     place, input_arrays = _input(spec, layout, channels, height, width)
-    arrays |= input_arrays
-    readout = resolve(network.readout.populations, network)
-    read_groups = tuple(dict.fromkeys(layout.group_of[name] for name in readout))
-    arrays["readout.unit"] = layout.rows_in(read_groups, readout)
-    arrays["cell_index"] = layout.cell_index
-    if network.inhibition is not None:
-        gain = graded_inhibition(spec, layout.cell_index)
-        ends = np.cumsum([layout.cells(group) for group in layout.groups])
-        parts = zip(layout.groups, np.split(gain, ends[:-1]), strict=True)
-        arrays |= {f"{group}.inhibition_gain": part for group, part in parts}
+    readout, readout_arrays = _readout(network, layout)
+    arrays |= input_arrays | readout_arrays | _inhibition(spec, layout) | {"cell_index": layout.cell_index}
     program = Program(
         name=network.name,
         origin=_origin(spec),
@@ -76,13 +68,7 @@ def lower(spec: Spec) -> tuple[Program, Arrays]:
             noise=network.noise.sigma if network.noise else 0.0,
             graded_inhibition=network.inhibition is not None,
         ),
-        readout=Readout(
-            groups=read_groups,
-            populations=readout,
-            cells=len(arrays["readout.unit"]),
-            classes=network.readout.classes,
-            dropout=network.readout.dropout,
-        ),
+        readout=readout,
         rules=_rules(network),
         arrays={name: Array(dtype=str(array.dtype), shape=array.shape) for name, array in sorted(arrays.items())},
     )
@@ -114,7 +100,9 @@ def _blocks(spec: Spec, layout: Layout) -> tuple[tuple[Block, ...], Arrays]:
     for projection in spec.network.projections:
         parts = block_arrays(spec, projection, layout)
         for (pre, post), (part, synapses) in parts.items():
-            name = projection.name if len(parts) == 1 else _block_name(projection.name, pre, post, taken)
+            name = projection.name
+            if len(parts) > 1:
+                name = free_name(f"{projection.name}_{pre}_{post}", projection.name, taken)
             taken.add(name)
             arrays |= {f"{name}.{key}": value for key, value in part.items()}
             blocks.append(
@@ -130,11 +118,6 @@ def _blocks(spec: Spec, layout: Layout) -> tuple[tuple[Block, ...], Arrays]:
                 )
             )
     return tuple(blocks), arrays
-
-
-def _block_name(projection: str, pre: str, post: str, taken: set[str]) -> str:
-    name = f"{projection}_{pre}_{post}"
-    return name if len(name) <= 24 and name not in taken else f"{projection[:12]}_{len(taken)}"
 
 
 def _front_end(front_end: FrontEnd) -> tuple[tuple[Layer, ...], int, int, int]:
@@ -183,6 +166,29 @@ def _input(spec: Spec, layout: Layout, channels: int, height: int, width: int) -
     return Input(kind="RetinotopicInput", group=group, arguments=arguments | rows), {"input.place": where}
 
 
+def _readout(network: Network, layout: Layout) -> tuple[Readout, Arrays]:
+    populations = resolve(network.readout.populations, network)
+    groups = tuple(dict.fromkeys(layout.group_of[name] for name in populations))
+    unit = layout.rows_in(groups, populations)
+    readout = Readout(
+        groups=groups,
+        populations=populations,
+        cells=len(unit),
+        classes=network.readout.classes,
+        dropout=network.readout.dropout,
+    )
+    return readout, {"readout.unit": unit}
+
+
+def _inhibition(spec: Spec, layout: Layout) -> Arrays:
+    if spec.network.inhibition is None:
+        return {}
+    gain = graded_inhibition(spec, layout.cell_index)
+    ends = np.cumsum([layout.cells(group) for group in layout.groups])
+    parts = zip(layout.groups, np.split(gain, ends[:-1]), strict=True)
+    return {f"{group}.inhibition_gain": part for group, part in parts}
+
+
 def _phases(network: Network, layout: Layout, blocks: tuple[Block, ...]) -> tuple[Phase, ...]:
     phases = []
     for phase in network.schedule:
@@ -205,7 +211,7 @@ def _phases(network: Network, layout: Layout, blocks: tuple[Block, ...]) -> tupl
 def _rules(network: Network) -> tuple[Rule, ...]:
     used = {name for projection in network.projections for name in projection.plasticity}
     rules = []
-    for name, rule in network.plasticity.items():
+    for name, rule in sorted(network.plasticity.items()):  # JSON objects have no order
         if rule is not None and name in used:
             arguments = rule.model_dump(exclude={"rule", "why", "reference"})
             rules.append(Rule(name=name, kind=RULES[rule.rule], arguments=arguments))  # type: ignore[arg-type]

@@ -18,7 +18,8 @@ def count_parameters(program: Program) -> dict[str, int]:
     counts = {"front_end": sum(_layer(layer) for layer in program.front_end), "input": given["cells"] * seen}
     counts |= {f"cells_{group.name}": per_cell * group.cells for group in program.groups}
     counts |= {f"W_{block.name}": block.edges for block in program.blocks}
-    return counts | {"readout": (program.readout.cells + 1) * program.readout.classes}
+    counts |= {"readout": (program.readout.cells + 1) * program.readout.classes}
+    return {name: count for name, count in counts.items() if count}
 
 
 def _layer(layer: Layer) -> int:

@@ -9,10 +9,10 @@ for a number of steps: what comes from other groups is constant meanwhile, what 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Final, Literal
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 FORMAT: Final = "connectome2net.program"
 FORMAT_VERSION: Final = 1
@@ -21,6 +21,7 @@ TEMPLATE_VERSION: Final = 1
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,99}$")]
 Arguments = Mapping[Identifier, int | float | Identifier]
 Count = Annotated[int, Field(ge=0)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Node(BaseModel):
@@ -33,7 +34,7 @@ class Origin(Node):
     """The spec that a program was lowered from."""
 
     spec: str
-    spec_sha256: str
+    spec_sha256: Sha256
     dataset: str
     materialization: str
     synthetic: bool
@@ -154,5 +155,53 @@ class Program(Node):
     dynamics: Dynamics
     readout: Readout
     rules: tuple[Rule, ...] = ()
-    arrays: dict[str, Array] = {}
-    weights_sha256: str = ""
+    arrays: dict[str, Array]
+    weights_sha256: Sha256 | Literal[""] = ""
+
+    @model_validator(mode="after")
+    def _names_stand_for_something(self) -> Self:
+        """Refuse a name that is given twice, or that stands for nothing."""
+        known = {
+            "population": [population.name for population in self.populations],
+            "group": [group.name for group in self.groups],
+            "block": [block.name for block in self.blocks],
+            "rule": [rule.name for rule in self.rules],
+        }
+        for kind, names in known.items():
+            if twice := sorted({name for name in names if names.count(name) > 1}):
+                raise ValueError(f"{kind} {twice[0]} twice")
+        for kind, name in self._uses():
+            if name not in known[kind]:
+                raise ValueError(f"no {kind} {name}")
+        return self
+
+    @model_validator(mode="after")
+    def _numbers_fit(self) -> Self:
+        """Refuse counts that are not those of the arrays."""
+        of_population = {population.name: population.cells for population in self.populations}
+        of_group = {group.name: group.cells for group in self.groups}
+        for group in self.groups:
+            if group.cells != sum(of_population[name] for name in group.populations):
+                raise ValueError(f"group {group.name} has not the cells of its populations")
+        sizes = {"cell_index": sum(of_group.values()), "readout.unit": self.readout.cells}
+        for block in self.blocks:
+            sizes |= {f"{block.name}.post_start": of_group[block.post] + 1, f"{block.name}.anatomy": block.edges}
+            sizes |= {f"{block.name}.pre_start": of_group[block.pre] + 1}
+        for name, size in sizes.items():
+            if name not in self.arrays or self.arrays[name].shape != (size,):
+                raise ValueError(f"no array {name} of {size} numbers")
+        return self
+
+    def _uses(self) -> Iterator[tuple[str, str]]:
+        """Yield the kind and the name of everything that is referred to."""
+        for group in self.groups:
+            yield from (("population", name) for name in group.populations)
+        for block in self.blocks:
+            yield from (("group", block.pre), ("group", block.post))
+            yield from (("rule", name) for name in block.rules)
+        for drive in (drive for phase in self.phases for drive in phase.drives):
+            yield "group", drive.group
+            yield from (("block", name) for name in (*drive.constant, *drive.recurrent))
+        yield "group", self.input.group
+        yield from (("group", name) for name in self.readout.groups)
+        yield from (("population", name) for name in self.readout.populations)

@@ -55,8 +55,8 @@ class RateCells(nn.Module):
         return like.new_zeros(len(self.threshold_N), len(like))
 
     def forward(self, rate_NB: Tensor, *drives_NB: Tensor) -> Tensor:
-        """Return the rates (N, B) one step later."""
-        drive_NB = sum(drives_NB[1:], start=drives_NB[0])
+        """Return the rates (N, B) one step later; without any drive it is 0."""
+        drive_NB = sum(drives_NB[1:], start=drives_NB[0]) if drives_NB else torch.zeros_like(rate_NB)
         if self.scale_N is not None:
             drive_NB = self.normalise(drive_NB) * self.scale_N[:, None]
         drive_NB = drive_NB - self.threshold_N[:, None]
@@ -70,7 +70,7 @@ class RateCells(nn.Module):
     def normalise(self, drive_NB: Tensor) -> Tensor:
         """Return drives with mean 0 and variance 1 over the cells of each population."""
         parts = []
-        for part_NB in drive_NB.split(self.populations):
+        for part_NB in torch.split(drive_NB, self.populations):
             variance, mean = torch.var_mean(part_NB, dim=0, correction=0, keepdim=True)
             parts.append((part_NB - mean) * torch.rsqrt(variance + 1e-5))
         return parts[0] if len(parts) == 1 else torch.cat(parts)

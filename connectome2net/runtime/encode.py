@@ -20,8 +20,8 @@ class Adaptation(nn.Module):
 
     def forward(self, image_BCHW: Tensor) -> Tensor:
         """Return images of the same shape."""
-        deviation, mean = torch.std_mean(image_BCHW, dim=(1, 2, 3), correction=0, keepdim=True)
-        return (image_BCHW - mean) / (deviation + 1e-3)
+        variance, mean = torch.var_mean(image_BCHW, dim=(1, 2, 3), correction=0, keepdim=True)
+        return (image_BCHW - mean) * torch.rsqrt(variance + 1e-6)
 
 
 class Convolution(nn.Module):
@@ -32,7 +32,8 @@ class Convolution(nn.Module):
         out_channels: filters.
         kernel: side of the filters in pixels.
         pool: side of the max pooling.
-        norm: ``group`` for a GroupNorm with 8 channels a group (Wu and He 2018, arXiv 1803.08494), or ``none``.
+        norm: ``group`` for a GroupNorm with 8 channels a group, more where 8 do not divide them (Wu and He 2018,
+            arXiv 1803.08494), or ``none``.
         surround: side of the surround that inhibits each place; 0 for no lateral inhibition.
         inhibition: the weight of the surround's mean.
     """
@@ -49,16 +50,19 @@ class Convolution(nn.Module):
         inhibition: float = 0.0,
     ) -> None:
         super().__init__()
-        self.convolution = nn.Conv2d(in_channels, out_channels, kernel, padding="same", bias=norm == "none")
-        self.convolution.to(memory_format=torch.channels_last)  # a third faster on a CPU, the same numbers
-        self.norm = nn.GroupNorm(max(1, out_channels // 8), out_channels) if norm == "group" else nn.Identity()
+        self.kernel = kernel
+        self.convolution = nn.Conv2d(in_channels, out_channels, kernel, padding=_margin(kernel), bias=norm == "none")
+        # A third faster on a CPU, with the same numbers.
+        self.convolution.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        groups = next(count for count in range(max(1, out_channels // 8), 0, -1) if out_channels % count == 0)
+        self.norm = nn.GroupNorm(groups, out_channels) if norm == "group" else nn.Identity()
         self.pool = nn.MaxPool2d(pool) if pool > 1 else nn.Identity()
         self.surround = surround
         self.inhibition = inhibition
 
     def forward(self, image_BCHW: Tensor) -> Tensor:
         """Return the feature map, (B, out_channels, H / pool, W / pool)."""
-        feature_BCHW = self.norm(self.convolution(image_BCHW))
+        feature_BCHW = self.norm(self.convolution(_pad_even(image_BCHW, self.kernel)))
         if self.surround:
             feature_BCHW = torch.relu(feature_BCHW)
             feature_BCHW = lateral_inhibition(feature_BCHW, surround=self.surround, strength=self.inhibition)
@@ -70,15 +74,27 @@ def lateral_inhibition(feature_BCHW: Tensor, *, surround: int, strength: float) 
 
     Args:
         feature_BCHW: a feature map.
-        surround: side of the square surround, the centre included.
+        surround: side of the square surround, the centre included; where it is even, it reaches one place further
+            right and down.
         strength: the weight of the mean.
     """
     channels, height, width = feature_BCHW.shape[1:]
     box = feature_BCHW.new_ones(channels, 1, surround, surround)
-    total = F.conv2d(feature_BCHW, box, padding="same", groups=channels)
-    places = F.conv2d(feature_BCHW.new_ones(1, 1, height, width), box[:1], padding="same")
-    mean = total / places
-    return feature_BCHW - strength * mean
+    margin = _margin(surround)
+    total = F.conv2d(_pad_even(feature_BCHW, surround), box, padding=margin, groups=channels)
+    map_11HW = feature_BCHW.new_ones(1, 1, height, width)
+    places = F.conv2d(_pad_even(map_11HW, surround), box[:1], padding=margin)
+    return feature_BCHW - strength * total / places
+
+
+def _margin(side: int) -> int:
+    """Return how much a filter pads a map by itself, so that the map keeps its size: only odd filters can."""
+    return side // 2 if side % 2 else 0
+
+
+def _pad_even(feature_BCHW: Tensor, side: int) -> Tensor:
+    """Return the map, padded for a filter of an even side so that it keeps its size."""
+    return feature_BCHW if side % 2 else F.pad(feature_BCHW, (side // 2 - 1, side // 2) * 2)
 
 
 class Attention(nn.Module):
@@ -94,14 +110,15 @@ class Attention(nn.Module):
         super().__init__()
         hidden = max(1, channels // reduction)
         self.channel = nn.Sequential(nn.Linear(channels, hidden), nn.ReLU(), nn.Linear(hidden, channels))
-        self.spatial = nn.Conv2d(2, 1, kernel, padding="same")
+        self.kernel = kernel
+        self.spatial = nn.Conv2d(2, 1, kernel, padding=_margin(kernel))
 
     def forward(self, feature_BCHW: Tensor) -> Tensor:
         """Return the feature map, weighted by channel and by place."""
         of_channel_BC = self.channel(feature_BCHW.mean((2, 3))) + self.channel(feature_BCHW.amax((2, 3)))
         feature_BCHW = feature_BCHW * torch.sigmoid(of_channel_BC)[:, :, None, None]
         summary = torch.cat([feature_BCHW.mean(1, keepdim=True), feature_BCHW.amax(1, keepdim=True)], dim=1)
-        return feature_BCHW * torch.sigmoid(self.spatial(summary))
+        return feature_BCHW * torch.sigmoid(self.spatial(_pad_even(summary, self.kernel)))
 
 
 Dropout = nn.Dropout

@@ -49,6 +49,29 @@ class Pattern:
         """(N, M)."""
         return len(self.post_start) - 1, len(self.pre_start) - 1
 
+    def check(self) -> None:
+        """Check that both orders hold the same edges, all of them inside the matrix.
+
+        Raises:
+            ValueError: they do not; a product could read past the end of its operands.
+        """
+        rows, columns = self.shape
+        edges = len(self.pre_index)
+        for start, index, cells in (
+            (self.post_start, self.pre_index, columns),
+            (self.pre_start, self.post_index, rows),
+        ):
+            if int(start[0]) != 0 or int(start[-1]) != edges or bool((start.diff() < 0).any()):
+                raise ValueError(f"the rows do not hold {edges} edges")
+            if len(index) != edges or not _within(index, cells):
+                raise ValueError(f"an edge ends outside {cells} cells")
+        if len(self.order) != edges or not _within(self.order, edges) or bool((self.order.bincount() != 1).any()):
+            raise ValueError("the transposed edges are no permutation")
+        column_of_edge = torch.repeat_interleave(self.pre_start.diff())
+        place = self.order.long()
+        if not (self.pre_index[place].equal(column_of_edge) and self.row_of_edge()[place].equal(self.post_index)):
+            raise ValueError("the transposed edges are others")
+
     def rows(self, value_E: Tensor) -> Tensor:
         """Return W as a sparse matrix (N, M)."""
         return _csr(self.post_start, self.pre_index, value_E, self.shape)
@@ -69,6 +92,10 @@ class Pattern:
         return torch.repeat_interleave(self.post_start.diff())
 
 
+def _within(index: Tensor, size: int) -> bool:
+    return not len(index) or (int(index.min()) >= 0 and int(index.max()) < size)
+
+
 def _csr(start: Tensor, index: Tensor, value: Tensor, shape: tuple[int, int]) -> Tensor:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta state", category=UserWarning)
@@ -76,7 +103,8 @@ def _csr(start: Tensor, index: Tensor, value: Tensor, shape: tuple[int, int]) ->
 
 
 def _has_sparse_products(device: torch.device) -> bool:
-    return device.type == "cuda" or (device.type == "cpu" and torch.backends.mkl.is_available())
+    has_mkl: bool = torch.backends.mkl.is_available()  # type: ignore[no-untyped-call]
+    return device.type == "cuda" or (device.type == "cpu" and has_mkl)
 
 
 class _SparseProduct(torch.autograd.Function):
@@ -106,7 +134,7 @@ def sparse_product(weight_E: Tensor, rate_MB: Tensor, pattern: Pattern) -> Tenso
         pattern: the edges.
     """
     if _has_sparse_products(rate_MB.device):
-        return _SparseProduct.apply(weight_E, rate_MB, pattern)
+        return _SparseProduct.apply(weight_E, rate_MB, pattern)  # type: ignore[no-untyped-call]
     drive = rate_MB.new_zeros(pattern.shape[0], rate_MB.shape[1])
     return drive.index_add(0, pattern.row_of_edge(), weight_E[:, None] * rate_MB[pattern.pre_index])
 
@@ -121,6 +149,9 @@ class Projection(nn.Module):
         arrays: arrays of the compiled folder; this module copies those that start with ``name``.
         name: the block of the program.
         sign: ``dale`` or ``free``.
+
+    Raises:
+        ValueError: the arrays are no sparse matrix, or an edge under Dale's law has no sign.
     """
 
     post_start: Tensor
@@ -136,8 +167,11 @@ class Projection(nn.Module):
         for key in ("post_start", "pre_index", "pre_start", "post_index", "order"):
             self.register_buffer(key, arrays[f"{name}.{key}"].clone(), persistent=False)
         self.register_buffer("anatomy_E", arrays[f"{name}.anatomy"].clone(), persistent=False)
+        self.pattern.check()
         self.dale = sign == "dale"
         sign_E = arrays[f"{name}.sign"][self.pre_index.long()].to(self.anatomy_E) if self.dale else None
+        if sign_E is not None and not bool((sign_E.abs() == 1).all()):
+            raise ValueError("an edge under Dale's law has no sign")
         self.register_buffer("sign_E", sign_E, persistent=False)
         start = torch.full_like(self.anatomy_E, STRENGTH_AT_REST) if self.dale else torch.randn_like(self.anatomy_E)
         self.theta_E = nn.Parameter(start)
@@ -158,11 +192,15 @@ class Projection(nn.Module):
 
     @torch.no_grad()
     def set_strength(self, strength_E: Tensor) -> None:
-        """Set the learned factor of each edge; under Dale's law it stays positive."""
+        """Set the learned factor of each edge; under Dale's law it stays positive.
+
+        Where it already has that value, theta keeps its bits: an inverse is never exact.
+        """
+        theta_E = strength_E
         if self.dale:
-            strength_E = strength_E.clamp_min(SMALLEST_STRENGTH)
-            strength_E = strength_E + torch.log(-torch.expm1(-strength_E))  # the inverse of softplus
-        self.theta_E.copy_(strength_E)
+            theta_E = strength_E.clamp_min(SMALLEST_STRENGTH)
+            theta_E = theta_E + torch.log(-torch.expm1(-theta_E))  # the inverse of softplus
+        self.theta_E.copy_(torch.where(strength_E == self.strength_E(), self.theta_E, theta_E))
 
     def forward(self, rate_MB: Tensor) -> Tensor:
         """Return the drive (N, B) that presynaptic rates (M, B) cause."""
