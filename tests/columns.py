@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from connectome2net.spec import Spec, SpecDocument, load_preset, make_spec
+from connectome2net.spec.model import FORMAT, FORMAT_VERSION
 from connectome2net.spec.network import Network
 from connectome2net.spec.tables import CELLS_SCHEMA, EDGES_SCHEMA
 
@@ -152,6 +153,8 @@ def twelve_cells(network: str = "column", *, sizes: bool = True, **changes: Any)
     """
     section = network_data(network) | changes
     document = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
         "name": f"twelve_cells_{network}",
         "anatomy": {
             "dataset": "by hand",

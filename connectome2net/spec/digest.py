@@ -24,6 +24,10 @@ def digest_file(path: Path) -> str:
 
 
 def digest_document(document: BaseModel) -> str:
-    """Return the sha256 of a model's canonical JSON (sorted keys, no white space)."""
-    text = json.dumps(document.model_dump(mode="json"), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    """Return the sha256 of a model's canonical JSON: sorted keys, no white space, without what has its default.
+
+    A later release that adds an optional part gives the same digest.
+    """
+    content = document.model_dump(mode="json", exclude_defaults=True)
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return digest_bytes(text.encode())

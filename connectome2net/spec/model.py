@@ -13,7 +13,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from connectome2net.spec.network import Network
-from connectome2net.spec.part import Part
+from connectome2net.spec.part import InOrder, Part
 
 FORMAT: Final = "connectome2net.spec"
 FORMAT_VERSION: Final = 1
@@ -100,8 +100,8 @@ class Provenance(Part):
     """How the spec was made, and what to cite. No time, host or path."""
 
     made_by: str
-    versions: dict[str, str] = {}
-    parameters: dict[str, str] = {}
+    versions: Annotated[dict[str, str], InOrder] = {}
+    parameters: Annotated[dict[str, str], InOrder] = {}
     parents: tuple[str, ...] = ()
     citation: tuple[str, ...] = ()
 
@@ -109,8 +109,8 @@ class Provenance(Part):
 class SpecDocument(Part):
     """spec.json as a whole."""
 
-    format: Literal["connectome2net.spec"] = FORMAT
-    format_version: Literal[1] = FORMAT_VERSION
+    format: Literal["connectome2net.spec"]
+    format_version: Annotated[int, Field(ge=1, le=FORMAT_VERSION)]
     name: str
     anatomy: Anatomy
     network: Network

@@ -8,16 +8,24 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from connectome2net.spec.part import Part
+from connectome2net.spec.part import InOrder, Part
+
+
+def _odd(side: int) -> int:
+    if side % 2 == 0:
+        raise ValueError("an odd number, so that there is a centre")
+    return side
+
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,23}$")]
-Names = tuple[Name | Literal["*"], ...]
+Names = tuple[Annotated[str, Field(pattern=r"^(\*|[A-Za-z][A-Za-z0-9_]{0,23})$")], ...]
 Fraction = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0)]
+Dropout = Annotated[float, Field(ge=0, lt=1)]
 NonNegative = Annotated[float, Field(ge=0)]
 Small = Annotated[int, Field(ge=1, le=4096)]
+Odd = Annotated[Small, AfterValidator(_odd), Field(json_schema_extra={"not": {"multipleOf": 2}})]
 
 
 class Selector(Part):
@@ -63,7 +71,7 @@ class Projection(Part):
 class LateralInhibition(Part):
     """Each feature is lowered by the mean of its surround: ``x - strength * mean(x around)``, then rectified."""
 
-    surround: Small = 5
+    surround: Odd = 5
     strength: NonNegative = 1.0
 
 
@@ -71,12 +79,11 @@ class ConvBlock(Part):
     """Convolution, optional normalisation, ReLU, optional lateral inhibition, max pooling.
 
     Attributes:
-        norm: ``channel`` is a LayerNorm over channels at each place, ``group`` a GroupNorm; neither depends on
-            the batch.
+        norm: ``group`` is a GroupNorm, which does not depend on the batch.
     """
 
     channels: Small
-    kernel: Small = 3
+    kernel: Odd = 3
     pool: Small = 1
     norm: Literal["none", "group"] = "none"
     lateral_inhibition: LateralInhibition | None = None
@@ -86,7 +93,7 @@ class Attention(Part):
     """Channel and spatial attention (CBAM, Woo et al. 2018, arXiv 1807.06521)."""
 
     reduction: Small = 4
-    kernel: Small = 7
+    kernel: Odd = 7
 
 
 class FrontEnd(Part):
@@ -102,7 +109,7 @@ class FrontEnd(Part):
     adaptation: bool = True
     blocks: tuple[ConvBlock, ...] = ()
     attention: Attention | None = None
-    dropout: Fraction = 0.0
+    dropout: Dropout = 0.0
 
 
 class RetinotopicInput(Part):
@@ -110,13 +117,13 @@ class RetinotopicInput(Part):
 
     Attributes:
         population: the cells that are driven.
-        neighbourhood: side of the square neighbourhood in feature-map positions (odd).
+        neighbourhood: side of the square neighbourhood in feature-map positions.
         place: ``rank``: ranks of x and z are spread evenly over the map; ``position``: x and z themselves are.
     """
 
     kind: Literal["retinotopic"]
     population: Name
-    neighbourhood: Small = 3
+    neighbourhood: Odd = 3
     place: Literal["rank", "position"] = "rank"
 
 
@@ -173,7 +180,7 @@ class Readout(Part):
 
     populations: Names
     classes: Annotated[int, Field(ge=2, le=65536)] = 7
-    dropout: Fraction = 0.0
+    dropout: Dropout = 0.0
     bypass: bool = False
 
 
@@ -216,4 +223,4 @@ class Network(Part):
     readout: Readout
     inhibition: GradedInhibition | None = None
     noise: Noise | None = None
-    plasticity: dict[Name, Rule | None] = {}
+    plasticity: Annotated[dict[Name, Rule | None], InOrder] = {}

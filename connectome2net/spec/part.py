@@ -5,7 +5,17 @@ Enters: nothing. Leaves: the base of every model: frozen, no unknown keys, no Na
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Any, Final
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
+
+
+def _in_order(content: dict[str, Any]) -> dict[str, Any]:
+    return dict(sorted(content.items()))
+
+
+InOrder: Final = AfterValidator(_in_order)
+"""For dictionaries: sorted by key, so that equal specs give equal bytes."""
 
 
 class Part(BaseModel):
@@ -16,7 +26,12 @@ class Part(BaseModel):
         reference: the publication that a fact or a number comes from.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     why: str = ""
     reference: str = ""
+
+    @model_serializer(mode="wrap")
+    def _without_blanks(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        content = serialize(self)
+        return {key: value for key, value in content.items() if value != "" or key not in ("why", "reference")}

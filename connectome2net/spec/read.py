@@ -5,20 +5,18 @@ Enters: the path of spec.json or of its folder. Leaves: a ``Spec``, or one error
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import ValidationError
 
 from connectome2net.errors import Issue, SpecError
 from connectome2net.spec.digest import digest_bytes
-from connectome2net.spec.model import FORMAT_VERSION, Spec, SpecDocument, TableFile
+from connectome2net.spec.model import Spec, TableFile
+from connectome2net.spec.parse import parse_document
 from connectome2net.spec.tables import CELLS_SCHEMA, EDGES_SCHEMA
-from connectome2net.spec.validate import validate
+from connectome2net.spec.validate import AGAIN, validate
 
 
 def read_spec(path: str | Path) -> Spec:
@@ -51,93 +49,56 @@ def open_spec(path: str | Path) -> tuple[Spec | None, list[Issue]]:
         raise SpecError(
             "there is no spec here", where=path, fix="make one with: c2n extract --column v1 --source synthetic"
         )
-    document, issues = _parse(path.read_bytes())
+    document, issues = parse_document(path.read_bytes())
     if document is None:
         return None, issues
-    tables = {}
-    for name, record, schema in (
-        ("cells", document.anatomy.cells, CELLS_SCHEMA),
-        ("edges", document.anatomy.edges, EDGES_SCHEMA),
-    ):
-        table, found = _read_table(path.parent, name, record, schema)
-        issues += found
-        if table is not None:
-            tables[name] = table
-    if len(tables) < 2:
+    anatomy = document.anatomy
+    cells, cell_issues = _read_table(path.parent, "cells", anatomy.cells, CELLS_SCHEMA)
+    edges, edge_issues = _read_table(path.parent, "edges", anatomy.edges, EDGES_SCHEMA)
+    issues = cell_issues + edge_issues
+    if cells is None or edges is None:
         return None, issues
-    spec = Spec(document, tables["cells"], tables["edges"])
+    spec = Spec(document, cells, edges)
     return spec, issues + validate(spec)
 
 
-def _parse(content: bytes) -> tuple[SpecDocument | None, list[Issue]]:
-    try:
-        data = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        return None, [Issue("/", f"no JSON ({error})", "a JSON object", "mend the text or extract again")]
-    version = data.get("format_version") if isinstance(data, dict) else None
-    if isinstance(version, int) and version > FORMAT_VERSION:
-        return None, [Issue("/format_version", str(version), f"at most {FORMAT_VERSION}", "use a newer connectome2net")]
-    try:
-        return SpecDocument.model_validate_json(content, strict=True), []
-    except ValidationError as error:
-        return None, [_shape_issue(data, item) for item in error.errors(include_url=False)]
-
-
-def _shape_issue(data: Any, item: Any) -> Issue:
-    path, found = _pointer(data, item["loc"])
-    kind, message = item["type"], item["msg"]
-    if kind == "missing":
-        return Issue(path, "nothing", "a value", "add it")
-    if kind == "extra_forbidden":
-        return Issue(path, "a key that the format does not have", "no such key", "remove it or mend its spelling")
-    return Issue(path, _short(found), message[0].lower() + message[1:])
-
-
-def _pointer(data: Any, location: Sequence[int | str]) -> tuple[str, Any]:
-    """Return the JSON pointer of a pydantic location, without the tags that pydantic puts in for unions."""
-    path = ""
-    for depth, step in enumerate(location):
-        inside = isinstance(data, dict) and step in data
-        inside |= isinstance(data, list) and isinstance(step, int) and step < len(data)
-        if inside:
-            data = data[step]
-        elif depth < len(location) - 1 or not isinstance(data, dict):
-            continue
-        path += "/" + str(step).replace("~", "~0").replace("/", "~1")
-    return path or "/", data
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
 def _read_table(folder: Path, name: str, record: TableFile, schema: pa.Schema) -> tuple[pa.Table | None, list[Issue]]:
+    """Return a table if it has the columns of its schema, and everything that is wrong with its file."""
     path, pointer = folder / record.file, f"/anatomy/{name}"
-    again = "extract again; the tables are not meant to be edited"
     if not path.is_file():
-        return None, [Issue(f"{pointer}/file", f"no file {record.file}", "a parquet file beside spec.json", again)]
+        return None, [Issue(f"{pointer}/file", f"no file {record.file}", "a parquet file beside spec.json", AGAIN)]
     content = path.read_bytes()
     issues = []
     if (digest := digest_bytes(content)) != record.sha256:
-        issues.append(Issue(f"{pointer}/sha256", digest, record.sha256, again))
+        issues.append(Issue(f"{pointer}/sha256", digest, record.sha256, AGAIN))
     try:
         table = pq.read_table(pa.BufferReader(content))
     except (pa.ArrowException, OSError, ValueError) as error:
-        return None, [*issues, Issue(record.file, f"no parquet ({error})", "a parquet table", again)]
+        return None, [*issues, Issue(record.file, f"no parquet ({error})", "a parquet table", AGAIN)]
     if table.num_rows != record.rows:
-        issues.append(Issue(f"{pointer}/rows", f"{table.num_rows} rows", f"{record.rows} rows", again))
-    shape = []
+        issues.append(Issue(f"{pointer}/rows", f"{record.rows}", f"{table.num_rows}, the rows of {record.file}", AGAIN))
+    shape = [*_columns(table, record.file, schema)]
+    return (None if shape else _cast(table, schema)), issues + shape
+
+
+def _columns(table: pa.Table, file: str, schema: pa.Schema) -> Iterator[Issue]:
     for field in schema:
-        column = f"{record.file}/{field.name}"
-        if field.name not in table.column_names:
-            shape.append(Issue(column, "no such column", f"a column of {field.type}", again))
-        elif not _same_type(table.schema.field(field.name).type, field.type):
-            shape.append(Issue(column, str(table.schema.field(field.name).type), str(field.type), again))
-        elif not field.nullable and table.column(field.name).null_count:
-            shape.append(Issue(column, f"{table.column(field.name).null_count} nulls", "a value in every row", again))
-    return (None if shape else table), issues + shape
+        path, wanted = f"{file}/{field.name}", f"a column of {field.type}"
+        if (times := table.column_names.count(field.name)) != 1:
+            yield Issue(path, f"{times} such columns" if times else "no such column", wanted, AGAIN)
+        elif (found := table.schema.field(field.name).type) != field.type and not _is_text(found, field.type):
+            yield Issue(path, f"a column of {found}", wanted, AGAIN)
+        elif not field.nullable and (nulls := table.column(field.name).null_count):
+            yield Issue(path, f"{nulls} null{'s' * (nulls != 1)}", "a value in every row", AGAIN)
 
 
-def _same_type(found: pa.DataType, wanted: pa.DataType) -> bool:
-    return found == wanted or (pa.types.is_large_string(found) and pa.types.is_string(wanted))
+def _is_text(found: pa.DataType, wanted: pa.DataType) -> bool:
+    return pa.types.is_large_string(found) and pa.types.is_string(wanted)
+
+
+def _cast(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Return the table with exactly the types of its schema; columns of its own are kept."""
+    for field in schema:
+        at = table.column_names.index(field.name)
+        table = table.set_column(at, field, table.column(at).cast(field.type))
+    return table

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from connectome2net.spec.model import Spec
 from connectome2net.spec.network import Network, Selector
-from connectome2net.spec.tables import values
 
 CONDITIONS = ("cell_type", "lamina", "ei_class")
 
@@ -24,7 +24,7 @@ def select(cells: pa.Table, selector: Selector) -> npt.NDArray[np.int32]:
     for name in CONDITIONS:
         words = getattr(selector, name)
         if words is not None:
-            chosen &= np.isin(values(cells, name).astype(str), list(words))
+            chosen &= pc.is_in(cells.column(name), pa.array(words, pa.string())).to_numpy()
     return np.flatnonzero(chosen).astype(np.int32)
 
 

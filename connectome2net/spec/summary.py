@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-import numpy as np
-
 from connectome2net.spec.digest import digest_document
 from connectome2net.spec.model import Spec
-from connectome2net.spec.select import population_cells, resolve
-from connectome2net.spec.tables import EI_CLASSES, LAMINAE, edge_index, values
+from connectome2net.spec.pairs import count_pairs, pairs_of
+from connectome2net.spec.select import population_cells
+from connectome2net.spec.tables import EI_CLASSES, LAMINAE, values
 
 
 def summarise(spec: Spec) -> dict[str, Any]:
@@ -52,23 +51,19 @@ def summarise(spec: Spec) -> dict[str, Any]:
 def _population_pairs(spec: Spec) -> list[dict[str, Any]]:
     members = population_cells(spec)
     names = list(members)
-    number = np.full(spec.cells.num_rows, -1)
-    for at, cells in enumerate(members.values()):
-        number[cells] = at
-    pre, post = edge_index(spec.edges)
-    inside = (number[pre] >= 0) & (number[post] >= 0)
-    pair = number[pre[inside]] * len(names) + number[post[inside]]
-    edges = np.bincount(pair, minlength=len(names) ** 2)
-    synapses = np.bincount(pair, values(spec.edges, "synapse_count")[inside], minlength=len(names) ** 2)
+    edges, synapses = count_pairs(spec)
     ei_class = values(spec.cells, "ei_class")
-    rows = []
-    for projection in spec.network.projections:
-        for source in resolve(projection.pre, spec.network):
-            classes = sorted(set(ei_class[members[source]]))
-            sign = "free" if projection.sign == "free" else " and ".join(classes)
-            for target in resolve(projection.post, spec.network):
-                at = names.index(source) * len(names) + names.index(target)
-                if edges[at]:
-                    row = {"projection": projection.name, "pre": source, "post": target, "sign": sign}
-                    rows.append(row | {"edges": int(edges[at]), "synapses": int(synapses[at])})
-    return rows
+    classes = {name: " and ".join(sorted(set(ei_class[cells]))) for name, cells in members.items()}
+    return [
+        {
+            "projection": projection.name,
+            "pre": names[pre],
+            "post": names[post],
+            "sign": "free" if projection.sign == "free" else classes[names[pre]],
+            "edges": int(edges[pre, post]),
+            "synapses": int(synapses[pre, post]),
+        }
+        for projection in spec.network.projections
+        for pre, post in pairs_of(projection, spec.network)
+        if edges[pre, post]
+    ]

@@ -7,26 +7,43 @@ from __future__ import annotations
 
 import keyword
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from connectome2net.errors import Issue
 from connectome2net.spec.model import Spec
+from connectome2net.spec.network import Network
+from connectome2net.spec.pairs import count_pairs, pairs_of
 from connectome2net.spec.reach import reachable
-from connectome2net.spec.select import CONDITIONS, population_cells, projection_cells, resolve, select
+from connectome2net.spec.select import CONDITIONS, population_cells, resolve, select
 from connectome2net.spec.tables import EI_CLASSES, LAMINAE, edge_index, values
 
 AGAIN = "extract again; the tables are not meant to be edited"
 
 
 def validate(spec: Spec) -> list[Issue]:
-    """Return everything that is wrong with a spec; an empty list means valid."""
-    issues = [*_cells(spec), *_edges(spec)]
-    names = [*_names(spec)]
-    if issues or names:
-        return [*issues, *names]
-    return [*_populations(spec), *_projections(spec), *_flow(spec)]
+    """Return everything that is wrong with a spec; an empty list means valid.
+
+    Later rules look names and cells up, so they wait until names are right, and rules on projections until edges
+    and populations are.
+    """
+    edges, names = [*_edges(spec)], [*_names(spec.network), *_references(spec.network)]
+    issues = [*_account(spec), *_cells(spec), *edges, *names]
+    if names:
+        return issues
+    populations = [*_populations(spec)]
+    issues += [*populations, *_input(spec), *_inhibition(spec), *_schedule(spec.network)]
+    if edges or populations:
+        return issues
+    return [*issues, *_projections(spec), *_readout(spec)]
+
+
+def _account(spec: Spec) -> Iterator[Issue]:
+    for at, step in enumerate(spec.anatomy.steps):
+        if step.kept + step.lost != step.rows_in:
+            found = f"{step.kept} kept and {step.lost} lost"
+            yield Issue(f"/anatomy/steps/{at}", found, f"together {step.rows_in}, the rows that came in", AGAIN)
 
 
 def _cells(spec: Spec) -> Iterator[Issue]:
@@ -34,13 +51,17 @@ def _cells(spec: Spec) -> Iterator[Issue]:
     if not np.array_equal(values(cells, "cell_index"), np.arange(cells.num_rows)):
         yield Issue(f"{file}/cell_index", "something else", "0, 1, 2, ... in the order of the rows", AGAIN)
     for name in ("nucleus_id", "source_id"):
-        column = cells.column(name).drop_null()
-        if len(column.unique()) < len(column):
-            twice = column.value_counts().filter(np.array([x["counts"].as_py() > 1 for x in column.value_counts()]))
-            yield Issue(f"{file}/{name}", f"{twice[0]['values']} twice", "each cell once", AGAIN)
+        known, times = np.unique(cells.column(name).drop_null().to_numpy(), return_counts=True)
+        if (times > 1).any():
+            yield Issue(f"{file}/{name}", f"{known[times > 1][0]} twice", "each cell once", AGAIN)
     for name, words in (("ei_class", EI_CLASSES), ("lamina", LAMINAE)):
         for word in sorted(set(values(cells, name)) - set(words)):
             yield Issue(f"{file}/{name}", repr(word), f"one of {', '.join(words)}", AGAIN)
+    for name in ("soma_x_nm", "soma_y_nm", "soma_z_nm", "soma_depth_um"):
+        measured = cells.column(name).drop_null().to_numpy()
+        if not np.isfinite(measured).all():
+            found = str(measured[~np.isfinite(measured)][0])
+            yield Issue(f"{file}/{name}", found, "a finite number, or null where not measured", AGAIN)
 
 
 def _edges(spec: Spec) -> Iterator[Issue]:
@@ -50,120 +71,131 @@ def _edges(spec: Spec) -> Iterator[Issue]:
         outside = (index < 0) | (index >= cells)
         if outside.any():
             yield Issue(f"{file}/{name}", str(index[outside][0]), f"a cell_index from 0 to {cells - 1}", AGAIN)
-    key = post.astype(np.int64) * (np.int64(1) << 32) + pre
-    step = np.diff(key)
+    step = np.diff(post.astype(np.int64) * (np.int64(1) << 32) + pre)
     if (step == 0).any():
         at = int(np.flatnonzero(step == 0)[0])
         yield Issue(file, f"the pair (post {post[at]}, pre {pre[at]}) twice", "each pair once", AGAIN)
     if (step < 0).any():
         yield Issue(file, f"row {int(np.flatnonzero(step < 0)[0]) + 1} out of order", "sorted by (post, pre)", AGAIN)
     for name, least in (("synapse_count", 1), ("total_size_vx", 0)):
-        smallest = spec.edges.column(name).drop_null().to_numpy()
-        if len(smallest) and smallest.min() < least:
-            yield Issue(f"{file}/{name}", str(smallest.min()), f"at least {least}", AGAIN)
+        measured = spec.edges.column(name).drop_null().to_numpy()
+        if len(measured) and measured.min() < least:
+            yield Issue(f"{file}/{name}", str(measured.min()), f"at least {least}", AGAIN)
 
 
-def _names(spec: Spec) -> Iterator[Issue]:
-    network = spec.network
-    known = [population.name for population in network.populations]
-    for kind, names in (("populations", known), ("projections", [item.name for item in network.projections])):
+def _names(network: Network) -> Iterator[Issue]:
+    for kind, items in (("populations", network.populations), ("projections", network.projections)):
+        names = [item.name for item in items]
         for at, name in enumerate(names):
-            if names.index(name) < at:
-                yield Issue(f"/network/{kind}/{at}/name", f"{name!r} a second time", "each name once", "rename one")
+            path = f"/network/{kind}/{at}/name"
+            if name in names[:at]:
+                yield Issue(path, f"{name!r} a second time", "each name once", "rename one")
             if keyword.iskeyword(name):
-                yield Issue(f"/network/{kind}/{at}/name", f"{name!r}, a word of Python", "another word", "rename it")
-    places = [("/network/input/population", [network.input.population])]
-    places += [("/network/readout/populations", list(network.readout.populations))]
+                yield Issue(path, f"{name!r}, a word of Python", "another word", "rename it")
+
+
+def _references(network: Network) -> Iterator[Issue]:
+    populations = [population.name for population in network.populations]
+    uses: list[tuple[str, Sequence[str]]] = [
+        ("/network/input/population", [network.input.population]),
+        ("/network/readout/populations", network.readout.populations),
+    ]
     for at, projection in enumerate(network.projections):
-        places += [(f"/network/projections/{at}/pre", list(projection.pre))]
-        places += [(f"/network/projections/{at}/post", list(projection.post))]
-    for at, phase in enumerate(network.schedule):
-        places += [(f"/network/schedule/{at}/populations", list(phase.populations))]
-    for path, names in places:
+        path = f"/network/projections/{at}"
+        uses += [(f"{path}/pre", projection.pre), (f"{path}/post", projection.post)]
+        yield from _uses(f"{path}/plasticity", projection.plasticity, known=[*network.plasticity])
+    uses += [(f"/network/schedule/{at}/populations", phase.populations) for at, phase in enumerate(network.schedule)]
+    for path, names in uses:
         if not names:
-            yield Issue(path, "no population", "at least one", f"name one of {', '.join(known)}")
-        for name in names:
-            if name not in known and name != "*":
-                yield Issue(path, repr(name), f"one of {', '.join(known)}", "mend its spelling")
-    for at, projection in enumerate(network.projections):
-        for place, rule in enumerate(projection.plasticity):
-            if rule not in network.plasticity:
-                wanted = f"one of {', '.join(network.plasticity)}" if network.plasticity else "a declared rule"
-                path = f"/network/projections/{at}/plasticity/{place}"
-                yield Issue(path, repr(rule), wanted, "declare it in /network/plasticity")
+            yield Issue(path, "no population", "at least one", f"name one of {', '.join(populations)}")
+        if "*" in names and len(names) > 1:
+            yield Issue(path, "'*' beside others", "'*' alone, which means all, or names", "remove one of the two")
+        yield from _uses(path, [name for name in names if name != "*"], known=populations)
+
+
+def _uses(path: str, names: Sequence[str], *, known: Sequence[str]) -> Iterator[Issue]:
+    for name, times in Counter(names).items():
+        if name not in known:
+            wanted = f"one of {', '.join(known)}" if known else "nothing, because none is declared"
+            yield Issue(path, repr(name), wanted, "mend its spelling or declare it")
+        elif times > 1:
+            yield Issue(path, f"{name!r} twice", "each name once", "remove one")
 
 
 def _populations(spec: Spec) -> Iterator[Issue]:
     members = population_cells(spec)
-    words = {name: set(values(spec.cells, name)) for name in CONDITIONS}
+    held = np.zeros(spec.cells.num_rows, dtype=bool)
     for at, population in enumerate(spec.network.populations):
         path = f"/network/populations/{at}/select"
-        if not len(members[population.name]):
-            found = {name: sorted(words[name]) for name in CONDITIONS if getattr(population.select, name) is not None}
-            wanted = "; ".join(f"{name} from {', '.join(known)}" for name, known in found.items())
-            yield Issue(path, "no cell", f"at least one; {wanted}", "widen the selection")
-    counts = np.zeros(spec.cells.num_rows, dtype=int)
-    for at, population in enumerate(spec.network.populations):
         cells = members[population.name]
-        if shared := int((counts[cells] > 0).sum()):
-            path = f"/network/populations/{at}/select"
+        if not len(cells):
+            given = [name for name in CONDITIONS if getattr(population.select, name) is not None]
+            known = "; ".join(f"{name} from {', '.join(sorted(set(values(spec.cells, name))))}" for name in given)
+            yield Issue(path, "no cell", f"at least one; {known}" if known else "at least one", "widen the selection")
+        if shared := int(held[cells].sum()):
             yield Issue(path, f"{shared} cells that another population holds", "each cell in one", "narrow it")
-        counts[cells] += 1
+        held[cells] = True
+
+
+def _input(spec: Spec) -> Iterator[Issue]:
     place = spec.network.input
-    if place.kind == "retinotopic" and place.neighbourhood % 2 == 0:
-        yield Issue("/network/input/neighbourhood", str(place.neighbourhood), "an odd number", "add 1")
-    if place.kind == "retinotopic":
-        for axis in ("soma_x_nm", "soma_z_nm"):
-            if missing := int(np.isnan(values(spec.cells, axis)[members[place.population]]).sum()):
-                fix = "choose a population with positions, or the dense input"
-                yield Issue("/network/input/population", f"{missing} cells without {axis}", "a position for each", fix)
+    if place.kind != "retinotopic":
+        return
+    driven = population_cells(spec)[place.population]
+    for axis in ("soma_x_nm", "soma_z_nm"):
+        if missing := int(np.isnan(values(spec.cells, axis)[driven]).sum()):
+            fix = "choose a population with positions, or the dense input"
+            yield Issue("/network/input/population", f"{missing} cells without {axis}", "a position for each", fix)
 
 
-def _projections(spec: Spec) -> Iterator[Issue]:
-    masks = projection_cells(spec, population_cells(spec))
-    pre, post = edge_index(spec.edges)
-    unknown = values(spec.cells, "ei_class") == "unknown"
-    claimed: Counter[tuple[str, str]] = Counter()
-    for at, projection in enumerate(spec.network.projections):
-        path = f"/network/projections/{at}"
-        pairs = {(a, b) for a in resolve(projection.pre, spec.network) for b in resolve(projection.post, spec.network)}
-        if twice := [pair for pair in sorted(pairs) if claimed[pair]]:
-            found = f"{twice[0][0]} -> {twice[0][1]}, which another projection holds"
-            yield Issue(path, found, "each pair of populations in one projection", "narrow pre or post")
-        claimed.update(pairs)
-        may_send, may_receive = masks[projection.name]
-        inside = may_send[pre] & may_receive[post]
-        if not inside.any():
-            yield Issue(path, "no edge", "at least one", "remove the projection")
-        if projection.sign == "dale" and (wrong := int((may_send & unknown).sum())):
-            fix = "leave them out of the presynaptic populations, or declare the projection free"
-            yield Issue(f"{path}/sign", f"{wrong} presynaptic cells of unknown class", "a class for each", fix)
-        if projection.anatomy == "total_size" and spec.edges.column("total_size_vx").null_count:
-            fix = "use synapse_count"
-            yield Issue(f"{path}/anatomy", "edges without a size", "total_size_vx of every edge", fix)
+def _inhibition(spec: Spec) -> Iterator[Issue]:
+    if spec.network.inhibition is None:
+        return
+    path = "/network/inhibition/presynaptic"
+    chosen = select(spec.cells, spec.network.inhibition.presynaptic)
+    if not len(chosen):
+        yield Issue(path, "no cell", "at least one", "widen the selection or set inhibition to null")
+    units = np.concatenate(list(population_cells(spec).values()))
+    if both := int(np.isin(chosen, units).sum()):
+        yield Issue(path, f"{both} cells that are units", "cells that are not", "narrow it or set inhibition to null")
 
 
-def _flow(spec: Spec) -> Iterator[Issue]:
-    network = spec.network
-    seen = reachable(network)
-    readout = resolve(network.readout.populations, network)
-    driven = network.input.population
-    if driven in readout and not network.readout.bypass:
-        fix = "leave it out, or set bypass to true; then the image reaches the classes past the wiring"
-        yield Issue("/network/readout/populations", f"{driven}, which the image drives", "other populations", fix)
-    for name in readout:
-        if name not in seen:
-            fix = "mend the schedule or the projections"
-            yield Issue("/network/readout/populations", f"{name}, which no activity reaches", "a reached one", fix)
-    if network.inhibition is not None:
-        units = np.concatenate(list(population_cells(spec).values()))
-        chosen = select(spec.cells, network.inhibition.presynaptic)
-        path = "/network/inhibition/presynaptic"
-        if not len(chosen):
-            yield Issue(path, "no cell", "at least one", "widen the selection or set inhibition to null")
-        if both := int(np.isin(chosen, units).sum()):
-            yield Issue(path, f"{both} cells that are units", "cells that are not", "narrow it or set it to null")
+def _schedule(network: Network) -> Iterator[Issue]:
     updated = {name for phase in network.schedule for name in resolve(phase.populations, network)}
     for at, population in enumerate(network.populations):
         if population.name not in updated:
             yield Issue(f"/network/populations/{at}", "in no phase of the schedule", "in at least one", "add it to one")
+
+
+def _projections(spec: Spec) -> Iterator[Issue]:
+    network, members = spec.network, population_cells(spec)
+    names = list(members)
+    ei_class = values(spec.cells, "ei_class")
+    unknown = [int((ei_class[cells] == "unknown").sum()) for cells in members.values()]
+    edges, _ = count_pairs(spec)
+    claimed: set[tuple[int, int]] = set()
+    for at, projection in enumerate(network.projections):
+        path, pairs = f"/network/projections/{at}", pairs_of(projection, network)
+        if twice := [pair for pair in pairs if pair in claimed]:
+            found = f"{names[twice[0][0]]} -> {names[twice[0][1]]}, which another projection holds"
+            yield Issue(path, found, "each pair of populations in one projection", "narrow pre or post")
+        claimed.update(pairs)
+        if not any(edges[pair] for pair in pairs):
+            yield Issue(path, "no edge", "at least one", "remove the projection")
+        if projection.sign == "dale" and (wrong := sum(unknown[pre] for pre in {pre for pre, _ in pairs})):
+            fix = "leave them out of the presynaptic populations, or declare the projection free"
+            yield Issue(f"{path}/sign", f"{wrong} presynaptic cells of unknown class", "a class for each", fix)
+        if projection.anatomy == "total_size" and spec.edges.column("total_size_vx").null_count:
+            yield Issue(f"{path}/anatomy", "edges without a size", "total_size_vx of every edge", "use synapse_count")
+
+
+def _readout(spec: Spec) -> Iterator[Issue]:
+    network, seen = spec.network, reachable(spec)
+    path, driven = "/network/readout/populations", spec.network.input.population
+    for name in resolve(network.readout.populations, network):
+        if name == driven and not network.readout.bypass:
+            fix = "leave it out, or set bypass to true; then the image reaches the classes past the wiring"
+            yield Issue(path, f"{name!r}, which the image drives", "other populations", fix)
+        if name not in seen:
+            fix = "mend the schedule or the projections, or leave it out"
+            yield Issue(path, f"{name!r}, which no activity reaches", "populations that activity reaches", fix)

@@ -13,30 +13,24 @@ import pyarrow.parquet as pq
 
 from connectome2net.errors import SpecError
 from connectome2net.spec.digest import digest_bytes
-from connectome2net.spec.model import Spec, SpecDocument, TableFile
+from connectome2net.spec.model import Spec, SpecDocument
 
 
 def table_bytes(table: pa.Table) -> bytes:
     """Return a table as parquet; equal tables give equal bytes."""
     sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd", store_schema=True)
+    pq.write_table(table.replace_schema_metadata(None).combine_chunks(), sink, compression="zstd")
     return sink.getvalue().to_pybytes()
 
 
 def make_spec(document: SpecDocument, *, cells: pa.Table, edges: pa.Table) -> Spec:
     """Return a spec whose document carries the digests and row counts of its tables."""
-    record = {
-        name: TableFile(file=f"{name}.parquet", sha256=digest_bytes(table_bytes(table)), rows=table.num_rows)
-        for name, table in (("cells", cells), ("edges", edges))
-    }
-    anatomy = document.anatomy.model_copy(update=record)
-    return Spec(document.model_copy(update={"anatomy": anatomy}), cells, edges)
+    return Spec(_with_digests(document, _table_files(cells, edges), cells, edges), cells, edges)
 
 
 def document_text(document: SpecDocument) -> str:
-    """Return spec.json as text: what was left at its default is left out, except the format."""
-    content = document.model_dump(mode="json", exclude_defaults=True)
-    content = {"format": document.format, "format_version": document.format_version} | content
+    """Return spec.json as text: every assumption, defaults too; parts that are switched off are left out."""
+    content = document.model_dump(mode="json", exclude_none=True)
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -52,26 +46,49 @@ def write_spec(spec: Spec, folder: str | Path, *, force: bool = False) -> Path:
         The path of spec.json.
 
     Raises:
-        SpecError: another spec lies there.
+        SpecError: another spec or other tables lie there, or the folder is a file.
     """
     folder = Path(folder)
-    path = folder / "spec.json"
-    text = document_text(spec.document)
-    if path.exists() and not force and path.read_text() != text:
-        raise SpecError(
-            "another spec lies here",
-            where=path,
-            wanted="an empty place, so that nobody's edits are lost",
-            fix="choose another folder with --out, or write over it with --force",
-        )
-    contents = {
-        spec.anatomy.cells.file: table_bytes(spec.cells),
-        spec.anatomy.edges.file: table_bytes(spec.edges),
-        "spec.json": text.encode(),
-    }
+    # Digests anew, because another release of arrow writes the same table in other bytes.
+    files = _table_files(spec.cells, spec.edges)
+    document = _with_digests(spec.document, files, spec.cells, spec.edges)
+    files["spec.json"] = document_text(document).encode()
+    _refuse_others(folder, files, force=force)
     folder.mkdir(parents=True, exist_ok=True)
-    for name, content in contents.items():
-        (folder / f".{name}.part").write_bytes(content)
-    for name in contents:
-        (folder / f".{name}.part").replace(folder / name)
-    return path
+    parts = {name: folder / f".{name}.part" for name in files}
+    try:
+        for name, content in files.items():
+            parts[name].write_bytes(content)
+        for name, part in parts.items():
+            part.replace(folder / name)
+    finally:
+        for part in parts.values():
+            part.unlink(missing_ok=True)
+    return folder / "spec.json"
+
+
+def _table_files(cells: pa.Table, edges: pa.Table) -> dict[str, bytes]:
+    return {"cells.parquet": table_bytes(cells), "edges.parquet": table_bytes(edges)}
+
+
+def _with_digests(document: SpecDocument, files: dict[str, bytes], cells: pa.Table, edges: pa.Table) -> SpecDocument:
+    anatomy, record = document.anatomy, {}
+    for name, table, old in (("cells", cells, anatomy.cells), ("edges", edges, anatomy.edges)):
+        file = f"{name}.parquet"
+        facts = {"file": file, "sha256": digest_bytes(files[file]), "rows": table.num_rows}
+        record[name] = old.model_copy(update=facts)
+    return document.model_copy(update={"anatomy": anatomy.model_copy(update=record)})
+
+
+def _refuse_others(folder: Path, files: dict[str, bytes], *, force: bool) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise SpecError("a file lies here", where=folder, wanted="a folder", fix="choose another folder with --out")
+    for name, content in files.items():
+        path = folder / name
+        if path.exists() and not force and path.read_bytes() != content:
+            raise SpecError(
+                "another spec lies here",
+                where=path,
+                wanted="an empty place, so that nobody's edits are lost",
+                fix="choose another folder with --out, or write over it with --force",
+            )
