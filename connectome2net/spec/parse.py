@@ -82,7 +82,7 @@ def _locate(data: Any, location: Sequence[int | str]) -> tuple[str, Any]:
         inside = isinstance(data, dict) and step in data
         inside |= isinstance(data, list) and isinstance(step, int) and step < len(data)
         if inside:
-            data = data[step]  # type: ignore[index]
+            data = data[step]
         elif step == "[key]":
             return path, location[depth - 1]
         elif depth < len(location) - 1 or not isinstance(data, dict):

@@ -72,7 +72,7 @@ def _read_table(folder: Path, name: str, record: TableFile, schema: pa.Schema) -
     if (digest := digest_bytes(content)) != record.sha256:
         issues.append(Issue(f"{pointer}/sha256", digest, record.sha256, AGAIN))
     try:
-        table = pq.read_table(pa.BufferReader(content))
+        table = pq.ParquetFile(pa.BufferReader(content)).read()
     except (pa.ArrowException, OSError, ValueError) as error:
         return None, [*issues, Issue(record.file, f"no parquet ({error})", "a parquet table", AGAIN)]
     if table.num_rows != record.rows:
