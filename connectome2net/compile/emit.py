@@ -23,13 +23,15 @@ def emit(program: Program) -> str:
     return template.render(
         program=program,
         class_name=_class_name(program),
-        drive_lines=lambda drive: _sum(f"drive_{drive.group}_NB", _constant_terms(program, drive), indent=8),
+        modules=_modules(program),
+        constant_terms=lambda drive: _constant_terms(program, drive),
         update_lines=lambda phase: _update_lines(program, phase),
         rate=lambda group: f'rate["{group}"]',
         sizes=lambda group: [str(sizes[name]) for name in group.populations],
         arguments=_arguments,
         literal=_literal,
         wrap=_wrap,
+        total=_total,
         table=_table,
         words=_words,
         populations=[[item.name, item.cells, _words(item.selected)] for item in program.populations],
@@ -43,6 +45,13 @@ def emit(program: Program) -> str:
 def _class_name(program: Program) -> str:
     """Return a name for the class; it ends so that it can be neither a word of Python nor a name that is imported."""
     return "".join(part[:1].upper() + part[1:] for part in program.name.split("_")) + "Network"
+
+
+def _modules(program: Program) -> list[str]:
+    """Return the modules of the runtime that the text uses."""
+    used = {"dynamics": True, "encode": True, "readout": True}
+    used |= {"plasticity": bool(program.rules), "sparse": bool(program.blocks)}
+    return sorted(name for name, is_used in used.items() if is_used)
 
 
 def _products(program: Program, names: Sequence[str]) -> list[str]:
@@ -89,14 +98,10 @@ def _wrap(head: str, items: Sequence[str], tail: str, *, indent: int) -> str:
     return "\n".join([head, *(f"{margin}    {item}," for item in items), f"{margin}{tail}"])
 
 
-def _sum(name: str, terms: Sequence[str], *, indent: int) -> list[str]:
-    """Return the lines of an assignment of a sum; none for an empty sum."""
-    total = " + ".join(terms)
-    if indent + len(f"{name} = {total}") <= LINE:
-        return [f"{name} = {total}"] if terms else []
-    if indent + 4 + len(total) <= LINE:
-        return [f"{name} = (", f"    {total}", ")"]
-    return [f"{name} = (", f"    {terms[0]}", *(f"    + {term}" for term in terms[1:]), ")"]
+def _total(head: str, terms: Sequence[str], *, indent: int) -> str:
+    """Return ``head terms[0] + terms[1] + ...``, as a call where it would be longer than a line."""
+    line = head + " + ".join(terms)
+    return line if indent + len(line) <= LINE else _wrap(f"{head}dynamics.total(", terms, ")", indent=indent)
 
 
 def _table(rows: Sequence[Sequence[object]]) -> str:

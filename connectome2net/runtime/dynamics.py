@@ -13,6 +13,11 @@ import torch
 from torch import Tensor, nn
 
 
+def total(*drives_NB: Tensor) -> Tensor:
+    """Return the sum of one drive (N, B) or more."""
+    return sum(drives_NB[1:], start=drives_NB[0])
+
+
 class RateCells(nn.Module):
     """Leaky rate units with a LayerNorm per population.
 
@@ -56,7 +61,7 @@ class RateCells(nn.Module):
 
     def forward(self, rate_NB: Tensor, *drives_NB: Tensor) -> Tensor:
         """Return the rates (N, B) one step later; without any drive it is 0."""
-        drive_NB = sum(drives_NB[1:], start=drives_NB[0]) if drives_NB else torch.zeros_like(rate_NB)
+        drive_NB = total(*drives_NB) if drives_NB else torch.zeros_like(rate_NB)
         if self.scale_N is not None:
             drive_NB = self.normalise(drive_NB) * self.scale_N[:, None]
         drive_NB = drive_NB - self.threshold_N[:, None]

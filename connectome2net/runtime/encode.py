@@ -30,7 +30,7 @@ class Convolution(nn.Module):
     Args:
         in_channels: channels that enter.
         out_channels: filters.
-        kernel: side of the filters in pixels.
+        kernel: side of the filters in pixels, odd.
         pool: side of the max pooling.
         norm: ``group`` for a GroupNorm with 8 channels a group, more where 8 do not divide them (Wu and He 2018,
             arXiv 1803.08494), or ``none``.
@@ -50,8 +50,7 @@ class Convolution(nn.Module):
         inhibition: float = 0.0,
     ) -> None:
         super().__init__()
-        self.kernel = kernel
-        self.convolution = nn.Conv2d(in_channels, out_channels, kernel, padding=_margin(kernel), bias=norm == "none")
+        self.convolution = nn.Conv2d(in_channels, out_channels, kernel, padding="same", bias=norm == "none")
         # A third faster on a CPU, with the same numbers.
         self.convolution.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         groups = next(count for count in range(max(1, out_channels // 8), 0, -1) if out_channels % count == 0)
@@ -62,7 +61,7 @@ class Convolution(nn.Module):
 
     def forward(self, image_BCHW: Tensor) -> Tensor:
         """Return the feature map, (B, out_channels, H / pool, W / pool)."""
-        feature_BCHW = self.norm(self.convolution(_pad_even(image_BCHW, self.kernel)))
+        feature_BCHW = self.norm(self.convolution(image_BCHW))
         if self.surround:
             feature_BCHW = torch.relu(feature_BCHW)
             feature_BCHW = lateral_inhibition(feature_BCHW, surround=self.surround, strength=self.inhibition)
@@ -74,27 +73,14 @@ def lateral_inhibition(feature_BCHW: Tensor, *, surround: int, strength: float) 
 
     Args:
         feature_BCHW: a feature map.
-        surround: side of the square surround, the centre included; where it is even, it reaches one place further
-            right and down.
+        surround: side of the square surround, odd, the centre included.
         strength: the weight of the mean.
     """
     channels, height, width = feature_BCHW.shape[1:]
     box = feature_BCHW.new_ones(channels, 1, surround, surround)
-    margin = _margin(surround)
-    total = F.conv2d(_pad_even(feature_BCHW, surround), box, padding=margin, groups=channels)
-    map_11HW = feature_BCHW.new_ones(1, 1, height, width)
-    places = F.conv2d(_pad_even(map_11HW, surround), box[:1], padding=margin)
+    total = F.conv2d(feature_BCHW, box, padding="same", groups=channels)
+    places = F.conv2d(feature_BCHW.new_ones(1, 1, height, width), box[:1], padding="same")
     return feature_BCHW - strength * total / places
-
-
-def _margin(side: int) -> int:
-    """Return how much a filter pads a map by itself, so that the map keeps its size: only odd filters can."""
-    return side // 2 if side % 2 else 0
-
-
-def _pad_even(feature_BCHW: Tensor, side: int) -> Tensor:
-    """Return the map, padded for a filter of an even side so that it keeps its size."""
-    return feature_BCHW if side % 2 else F.pad(feature_BCHW, (side // 2 - 1, side // 2) * 2)
 
 
 class Attention(nn.Module):
@@ -103,22 +89,21 @@ class Attention(nn.Module):
     Args:
         channels: channels of the feature map.
         reduction: by how much the hidden layer of the channel attention is narrower.
-        kernel: side of the spatial filter.
+        kernel: side of the spatial filter, odd.
     """
 
     def __init__(self, *, channels: int, reduction: int, kernel: int) -> None:
         super().__init__()
         hidden = max(1, channels // reduction)
         self.channel = nn.Sequential(nn.Linear(channels, hidden), nn.ReLU(), nn.Linear(hidden, channels))
-        self.kernel = kernel
-        self.spatial = nn.Conv2d(2, 1, kernel, padding=_margin(kernel))
+        self.spatial = nn.Conv2d(2, 1, kernel, padding="same")
 
     def forward(self, feature_BCHW: Tensor) -> Tensor:
         """Return the feature map, weighted by channel and by place."""
         of_channel_BC = self.channel(feature_BCHW.mean((2, 3))) + self.channel(feature_BCHW.amax((2, 3)))
         feature_BCHW = feature_BCHW * torch.sigmoid(of_channel_BC)[:, :, None, None]
         summary = torch.cat([feature_BCHW.mean(1, keepdim=True), feature_BCHW.amax(1, keepdim=True)], dim=1)
-        return feature_BCHW * torch.sigmoid(self.spatial(_pad_even(summary, self.kernel)))
+        return feature_BCHW * torch.sigmoid(self.spatial(summary))
 
 
 Dropout = nn.Dropout

@@ -1,0 +1,98 @@
+"""column: a connectome as a trainable network, written by connectome2net.
+
+Spec twelve_cells_column, sha256 c6189b210fc209fd7bd82502da63b7d5699234b7283a64e399f68694b3d1862a
+Data by hand, materialization 1
+
+Populations
+    name  cells  selected by
+    L23E      2  23P
+    L4E       3  4P
+    L5E       1  5P-IT, 5P-ET, 5P-PT, 5P-NP
+    L6E       2  6P-IT, 6P-CT, 6P-U, WM-P
+    E         1  Unsure E
+    I         3  inhibitory
+
+Projections: W[post, pre] = sign * anatomy * strength
+    matrix       pre  post  sign  rules  edges  synapses
+    W_recurrent  all  all   dale  -         37        63
+
+Sign and anatomy lie in weights.safetensors and stay; the strengths are learned, on these edges only.
+Change the spec and compile again, rather than this file.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from connectome2net.runtime import dynamics, encode, readout, sparse
+
+# Axes: B batch, C channels, H rows, W columns, N cells, K classes.
+
+
+class ColumnNetwork(nn.Module):
+    """Grey images (B, 1, 48, 48), values from 0 to 1 -> logits (B, K)."""
+
+    def __init__(self, arrays: dict[str, Tensor], *, classes: int = 7) -> None:
+        super().__init__()
+        # image -> feature map
+        self.front_end = nn.Sequential(
+            encode.Adaptation(),
+            encode.Convolution(in_channels=1, out_channels=32, kernel=3, pool=2, norm="group"),
+            encode.Convolution(in_channels=32, out_channels=64, kernel=3, pool=2, norm="group"),
+            encode.Convolution(in_channels=64, out_channels=128, kernel=3, pool=2, norm="group"),
+        )
+        # feature map -> all
+        self.input = encode.RetinotopicInput(
+            arrays,
+            channels=128,
+            neighbourhood=3,
+            cells=3,
+            rows_before=2,
+            rows_after=7,
+        )
+        # cells
+        self.cells_all = dynamics.RateCells(
+            populations=[2, 3, 1, 2, 1, 3],
+            leak=0.5,
+            norm="layer",
+            noise=0.0,
+        )
+        # edges
+        self.W_recurrent = sparse.Projection(arrays, "recurrent", sign="dale")
+        # L23E, L5E, L6E, E, I -> classes
+        self.readout = readout.LinearReadout(
+            arrays["readout.unit"],
+            classes=classes,
+            dropout=0.0,
+        )
+        self.activity: dict[str, Tensor] = {}
+
+    def forward(self, image_BCHW: Tensor) -> Tensor:
+        """Return logits (B, K).
+
+        One step of a group of cells, with x the input and W over all its projections:
+
+            drive <- x + W rate
+            rate  <- (1 - leak) rate + leak gain relu(norm(drive) + noise)
+        """
+        feature_BCHW = self.front_end(image_BCHW)
+        rate_all_NB = self.cells_all.rest(feature_BCHW)
+
+        drive_all_NB = self.input(feature_BCHW)
+        for _ in range(4):
+            rate_all_NB = self.cells_all(
+                rate_all_NB,
+                drive_all_NB,
+                self.W_recurrent(rate_all_NB),
+            )
+
+        if self.training:
+            self.activity = {
+                "all": rate_all_NB.detach(),
+            }
+        return self.readout(
+            rate_all_NB,
+        )
+
+    @torch.no_grad()
+    def plasticity_step(self) -> None:
+        """Do nothing: this network has no plasticity rules."""

@@ -1,0 +1,148 @@
+"""pairs: a connectome as a trainable network, written by connectome2net.
+
+Spec twelve_cells_pairs, sha256 0c3f9db75f5269c9f70bd2ecb73db3af40590363af29da3f968dd544f486eb4c
+Data by hand, materialization 1
+
+Populations
+    name  cells  selected by
+    L4E       3  L4; excitatory
+    E         6  23P, 5P-IT, 6P-CT, WM-P, Unsure E
+    I         3  inhibitory
+
+Projections: W[post, pre] = sign * anatomy * strength
+    matrix            pre  post  sign  rules             edges  synapses
+    W_L4E_E           L4E  E_I   dale  oja                   4         7
+    W_E_E             E_I  E_I   dale  oja, homeostatic     12        20
+    W_to_I_L4E_E_I    L4E  E_I   dale  hebbian               2         4
+    W_to_I_E_I_E_I    E_I  E_I   dale  hebbian               4         4
+    W_from_I_E_I_L4E  E_I  L4E   dale  -                     4        13
+    W_from_I_E_I_E_I  E_I  E_I   dale  -                     5         8
+    W_I_I             E_I  E_I   dale  -                     2         2
+
+Sign and anatomy lie in weights.safetensors and stay; the strengths are learned, on these edges only.
+Change the spec and compile again, rather than this file.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from connectome2net.runtime import dynamics, encode, plasticity, readout, sparse
+
+# Axes: B batch, C channels, H rows, W columns, N cells, K classes.
+
+
+class PairsNetwork(nn.Module):
+    """Grey images (B, 1, 12, 16), values from 0 to 1 -> logits (B, K)."""
+
+    def __init__(self, arrays: dict[str, Tensor], *, classes: int = 3) -> None:
+        super().__init__()
+        # image -> feature map
+        self.front_end = nn.Sequential(
+            encode.Adaptation(),
+            encode.Convolution(in_channels=1, out_channels=4, kernel=3, pool=2, norm="group"),
+            encode.Dropout(p=0.1),
+        )
+        # feature map -> L4E
+        self.input = encode.RetinotopicInput(
+            arrays,
+            channels=4,
+            neighbourhood=3,
+            cells=3,
+            rows_before=0,
+            rows_after=0,
+        )
+        # cells
+        self.cells_L4E = dynamics.RateCells(
+            populations=[3],
+            leak=0.5,
+            norm="none",
+            noise=0.0,
+        )
+        self.cells_E_I = dynamics.RateCells(
+            populations=[6, 3],
+            leak=0.5,
+            norm="none",
+            noise=0.0,
+        )
+        # edges
+        self.W_L4E_E = sparse.Projection(arrays, "L4E_E", sign="dale")
+        self.W_E_E = sparse.Projection(arrays, "E_E", sign="dale")
+        self.W_to_I_L4E_E_I = sparse.Projection(arrays, "to_I_L4E_E_I", sign="dale")
+        self.W_to_I_E_I_E_I = sparse.Projection(arrays, "to_I_E_I_E_I", sign="dale")
+        self.W_from_I_E_I_L4E = sparse.Projection(arrays, "from_I_E_I_L4E", sign="dale")
+        self.W_from_I_E_I_E_I = sparse.Projection(arrays, "from_I_E_I_E_I", sign="dale")
+        self.W_I_I = sparse.Projection(arrays, "I_I", sign="dale")
+        # plasticity
+        self.rule_hebbian = plasticity.Hebbian(rate=0.001)
+        self.rule_homeostatic = plasticity.Homeostatic(rate=0.001, target=0.3)
+        self.rule_oja = plasticity.Oja(rate=0.002)
+        # E, I -> classes
+        self.readout = readout.LinearReadout(
+            arrays["readout.unit"],
+            classes=classes,
+            dropout=0.2,
+        )
+        self.activity: dict[str, Tensor] = {}
+
+    def forward(self, image_BCHW: Tensor) -> Tensor:
+        """Return logits (B, K).
+
+        One step of a group of cells, with x the input and W over all its projections:
+
+            drive <- x + W rate
+            rate  <- (1 - leak) rate + leak gain relu(norm(drive) + noise)
+        """
+        feature_BCHW = self.front_end(image_BCHW)
+        rate_L4E_NB = self.cells_L4E.rest(feature_BCHW)
+        rate_E_I_NB = self.cells_E_I.rest(feature_BCHW)
+
+        drive_L4E_NB = self.input(feature_BCHW) + self.W_from_I_E_I_L4E(rate_E_I_NB)
+        for _ in range(1):
+            rate_L4E_NB = self.cells_L4E(
+                rate_L4E_NB,
+                drive_L4E_NB,
+            )
+
+        drive_L4E_NB = self.input(feature_BCHW)
+        for _ in range(3):
+            next_L4E_NB = self.cells_L4E(
+                rate_L4E_NB,
+                drive_L4E_NB,
+                self.W_from_I_E_I_L4E(rate_E_I_NB),
+            )
+            next_E_I_NB = self.cells_E_I(
+                rate_E_I_NB,
+                self.W_L4E_E(rate_L4E_NB),
+                self.W_E_E(rate_E_I_NB),
+                self.W_to_I_L4E_E_I(rate_L4E_NB),
+                self.W_to_I_E_I_E_I(rate_E_I_NB),
+                self.W_from_I_E_I_E_I(rate_E_I_NB),
+                self.W_I_I(rate_E_I_NB),
+            )
+            rate_L4E_NB = next_L4E_NB
+            rate_E_I_NB = next_E_I_NB
+
+        if self.training:
+            self.activity = {
+                "L4E": rate_L4E_NB.detach(),
+                "E_I": rate_E_I_NB.detach(),
+            }
+        return self.readout(
+            rate_E_I_NB,
+        )
+
+    @torch.no_grad()
+    def plasticity_step(self) -> None:
+        """Let the plasticity rules act once, on the rates at the end of the last batch in training.
+
+        Raises:
+            RuntimeError: there was no batch in training yet.
+        """
+        rate = self.activity
+        if not rate:
+            raise RuntimeError("no rates to act on: call the model on a batch in training mode first")
+        self.rule_oja(self.W_L4E_E, rate["L4E"], rate["E_I"])
+        self.rule_oja(self.W_E_E, rate["E_I"], rate["E_I"])
+        self.rule_homeostatic(self.W_E_E, rate["E_I"], rate["E_I"])
+        self.rule_hebbian(self.W_to_I_L4E_E_I, rate["L4E"], rate["E_I"])
+        self.rule_hebbian(self.W_to_I_E_I_E_I, rate["E_I"], rate["E_I"])

@@ -1,0 +1,19 @@
+"""Write the golden texts again: ``python -m tests.compile.regenerate``, then read the difference before committing."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from columns import twelve_cells
+
+from connectome2net.compile.emit import emit
+from connectome2net.compile.lower import lower
+
+GOLDEN = Path(__file__).parent / "golden"
+NETWORKS = ("column", "feedforward", "pairs")
+
+if __name__ == "__main__":
+    GOLDEN.mkdir(exist_ok=True)
+    for network in NETWORKS:
+        (GOLDEN / f"{network}_model.py").write_text(emit(lower(twelve_cells(network))[0]))

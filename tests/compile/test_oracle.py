@@ -1,0 +1,115 @@
+"""A compiled model equals the slow dense network of ``oracle``, in value and in gradient."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import oracle
+import pytest
+import torch
+from columns import twelve_cells
+from torch.nn import functional as F
+
+from connectome2net import compile_spec, load
+from connectome2net.spec import Spec
+
+SMALL = {"height": 12, "width": 12, "blocks": [{"channels": 4, "norm": "group", "pool": 2}]}
+DENSE = {"kind": "dense", "population": "L4E"}
+BLIND = {"height": 6, "width": 5, "adaptation": False, "blocks": []}
+"""No front end: cells see pixels."""
+
+SPECS: dict[str, Any] = {
+    "column": lambda: twelve_cells("column", front_end=SMALL),
+    "column, dense input": lambda: twelve_cells("column", front_end=SMALL, input=DENSE),
+    "column, pixels": lambda: twelve_cells("column", front_end=BLIND),
+    "column, uneven map": lambda: twelve_cells(
+        "column", front_end={"height": 11, "width": 14, "blocks": [{"channels": 20, "norm": "group", "pool": 3}]}
+    ),
+    "column, leak 0.3": lambda: twelve_cells("column", front_end=SMALL, dynamics={"leak": 0.3, "norm": "none"}),
+    "feedforward": lambda: twelve_cells("feedforward"),
+    "feedforward, synapses inhibit": lambda: twelve_cells(
+        "feedforward",
+        inhibition={"presynaptic": {"cell_type": ["NGC", "MC"]}, "strength": 0.9, "count": "synapses"},
+    ),
+    "pairs": lambda: twelve_cells("pairs"),
+    "pairs, many phases": lambda: twelve_cells(
+        "pairs",
+        schedule=[
+            {"populations": ["L4E", "I"], "steps": 2},
+            {"populations": ["E", "I"], "steps": 3},
+            {"populations": ["E"], "steps": 1},
+        ],
+    ),
+}
+
+
+def compiled(spec: Spec, folder: Path) -> Any:
+    """The compiled model in float64 and evaluation mode, every parameter moved off its start."""
+    model = load(compile_spec(spec, out=folder / "compiled"), seed=1).double().eval()
+    generator = torch.Generator().manual_seed(2)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter += 0.3 * torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
+    return model
+
+
+def images(spec: Spec, count: int) -> torch.Tensor:
+    size = (count, 1, spec.network.front_end.height, spec.network.front_end.width)
+    return torch.rand(size, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_values_equal_the_dense_network(name: str, tmp_path: Path) -> None:
+    spec = SPECS[name]()
+    model, image = compiled(spec, tmp_path), images(spec, 5)
+    expected = oracle.forward(spec, oracle.learned_by(model, spec), image.numpy())
+    assert np.ptp(expected, axis=0).max() > 1e-2, "logits that do not depend on the image prove nothing"
+    np.testing.assert_allclose(model(image).detach().numpy(), expected, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_gradients_equal_finite_differences_of_the_dense_network(name: str, tmp_path: Path) -> None:
+    spec = SPECS[name]()
+    model, image = compiled(spec, tmp_path), images(spec, 3)
+    label = torch.arange(3) % spec.network.readout.classes
+    F.cross_entropy(model(image), label).backward()
+
+    def loss() -> float:
+        logits = oracle.forward(spec, oracle.learned_by(model, spec), image.numpy())
+        shifted = logits - logits.max(1, keepdims=True)
+        return float(np.mean(np.log(np.exp(shifted).sum(1)) - shifted[np.arange(3), label.numpy()]))
+
+    chosen = np.random.default_rng(4)
+    for parameter_name, parameter in model.named_parameters():
+        for number in chosen.permutation(parameter.numel())[:12]:
+            at = np.unravel_index(number, parameter.shape)
+            before, values = float(parameter.data[at]), []
+            for change in (1e-6, -1e-6):
+                parameter.data[at] = before + change
+                values.append(loss())
+            parameter.data[at] = before
+            expected = (values[0] - values[1]) / 2e-6
+            assert float(parameter.grad[at]) == pytest.approx(expected, abs=2e-8, rel=1e-5), parameter_name
+
+
+def test_each_part_of_the_network_has_a_gradient(tmp_path: Path) -> None:
+    spec = SPECS["pairs"]()
+    model, image = compiled(spec, tmp_path), images(spec, 16)
+    for name, parameter in model.named_parameters():
+        if name.endswith("threshold_N"):
+            parameter.data.fill_(-20.0)  # no cell is silent
+    F.cross_entropy(model(image), torch.arange(16) % 3).backward()
+    still = [name for name, parameter in model.named_parameters() if not parameter.grad.abs().sum() > 0]
+    assert still == []
+
+
+@pytest.mark.parametrize("network", ["column", "bionic"])
+def test_the_real_column_equals_the_dense_network(network: str, shared_data: Path, tmp_path: Path) -> None:
+    from connectome2net import extract, open_source
+
+    spec = extract(open_source(shared_data / "microns" / "v1_column"), network=network)
+    model, image = compiled(spec, tmp_path), images(spec, 2)
+    expected = oracle.forward(spec, oracle.learned_by(model, spec), image.numpy())
+    np.testing.assert_allclose(model(image).detach().numpy(), expected, rtol=0, atol=1e-9)
