@@ -1,0 +1,170 @@
+"""The command line as a user types it: the bare commands chain in one folder, and errors say the way out."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from connectome2net.cli import c2n
+from connectome2net.tasks.faces import faces
+
+
+def run(*words: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("C2N_", "CAVE_"))}
+    command = [sys.executable, "-c", "from connectome2net.cli import main; main()", *words]
+    variables = clean | {"OMP_NUM_THREADS": "1", "COLUMNS": "200"} | environment
+    return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=300)
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with train/ and test/ of seven class folders, four and two drawn faces in each."""
+    folder = tmp_path_factory.mktemp("images")
+    data = faces(train=56, validation=7, test=14)
+    for part, content in (("train", data.train), ("test", data.test)):
+        for at, (image, label) in enumerate(zip(content.image_NHW, content.label_N, strict=True)):
+            target = folder / part / data.classes[label]
+            target.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image).save(target / f"{at}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory: pytest.TempPathFactory, images: Path) -> dict[str, subprocess.CompletedProcess[str]]:
+    """What each command of the chain answers, in one folder, each found by the next without a path."""
+    folder = tmp_path_factory.mktemp("chain")
+    answers = {"folder": folder}
+    for name, *words in (
+        ("extract", "extract", "--column", "v1", "--cells", "300"),
+        ("again", "extract", "--column", "v1", "--cells", "300"),
+        ("other", "extract", "--column", "v1", "--cells", "300", "--network", "bionic"),
+        ("inspect", "inspect", "--json"),
+        ("look", "inspect"),
+        ("validate", "validate"),
+        ("compile", "compile"),
+        ("train", "train", "--data", str(images), "--epochs", "1"),
+        ("evaluate", "evaluate", "--json"),
+        ("report", "evaluate", "runs/001"),
+    ):
+        answers[name] = run(*words, folder=folder, C2N_SOURCE="synthetic")
+    return answers
+
+
+def test_extract_writes_three_files_and_says_synthetic(chain: dict) -> None:
+    assert chain["extract"].returncode == 0, chain["extract"].stderr
+    assert {path.name for path in chain["folder"].iterdir()} >= {"spec.json", "cells.parquet", "edges.parquet"}
+    assert "SYNTHETIC" in chain["extract"].stdout
+    assert "300 cells" in chain["extract"].stdout
+
+
+def test_extract_does_not_write_over_another_spec(chain: dict) -> None:
+    assert chain["again"].returncode == 0
+    assert chain["other"].returncode == 1
+    assert re.search(r"another spec lies here(.|\n)*--force", chain["other"].stderr)
+
+
+def test_inspect_counts(chain: dict) -> None:
+    found = json.loads(chain["inspect"].stdout)
+    assert found["cells"] == 300 == found["excitatory"] + found["inhibitory"]
+    assert sum(found["laminae"].values()) == sum(found["cell_types"].values()) == 300
+    assert sum(found["populations"].values()) == 300
+    assert sum(row["edges"] for row in found["projections"]) == found["edges"]
+    assert sum(row["synapses"] for row in found["projections"]) == found["synapses"]
+    assert {row["sign"] for row in found["projections"]} == {"excitatory", "inhibitory"}
+    assert found["parameters"]["W_recurrent"] == found["edges"]
+    assert found["synthetic"] is True
+    assert "SYNTHETIC" in chain["look"].stdout
+    assert f"{found['edges']:,} edges" in chain["look"].stdout
+
+
+def test_validate_compile_train_evaluate(chain: dict) -> None:
+    assert (chain["validate"].returncode, chain["validate"].stdout.strip()) == (0, "spec.json is valid")
+    assert chain["compile"].stdout.split() == ["compiled/model.py", "weights.safetensors", "program.json"]
+    assert chain["train"].returncode == 0, chain["train"].stderr
+    assert "runs/001: validation accuracy" in chain["train"].stdout
+    assert "0 violations in" in chain["train"].stdout
+    assert chain["train"].stderr == ""  # no bar where nobody watches
+    result = json.loads(chain["evaluate"].stdout)
+    assert result["test"]["images"] == 14
+    assert len(result["test"]["confusion"]) == 7
+    assert result["dale_audit"]["violations"] == 0
+    assert f"{result['test']['accuracy']:.2%}" in chain["report"].stdout
+    assert "Dale's law: 0 violations" in chain["report"].stdout
+
+
+def test_resume_of_a_finished_run_does_nothing_and_options_that_would_be_ignored_are_refused(chain: dict) -> None:
+    folder = chain["folder"]
+    before = (folder / "runs/001/metrics.jsonl").read_text()
+    assert run("train", "--resume", "runs/001", folder=folder).returncode == 0
+    assert (folder / "runs/001/metrics.jsonl").read_text() == before
+    refused = run("train", "--resume", "runs/001", "--epochs", "3", folder=folder)
+    assert refused.returncode == 2
+    assert "leave out --epochs" in refused.stderr
+
+
+def test_errors_of_the_data_end_with_1_and_say_the_way_out(tmp_path: Path) -> None:
+    for words, message in (
+        (("extract",), r"(?i)no source is named(.|\n)*--source synthetic"),
+        (("extract", "--source", "synthetic", "--column", "v2"), "v1"),
+        (("extract", "--source", "synthetic", "--network", "x"), "bionic or column"),
+        (("inspect",), "there is no spec here(.|\n)*c2n extract"),
+        (("validate",), "there is no spec here"),
+        (("compile",), "there is no spec here"),
+        (("train", "--data", "synthetic"), "no compiled network here"),
+        (("evaluate",), "there is no run here(.|\n)*c2n train"),
+    ):
+        answer = run(*words, folder=tmp_path)
+        assert answer.returncode == 1, words
+        assert re.search(message, answer.stderr), answer.stderr
+        assert "Traceback" not in answer.stderr
+        assert not any(tmp_path.iterdir()), words
+
+
+def test_wrong_usage_ends_with_2(tmp_path: Path) -> None:
+    assert run("train", "--epochs", "0", folder=tmp_path).returncode == 2
+    assert run("nonsense", folder=tmp_path).returncode == 2
+
+
+def test_validate_lists_every_issue_and_ends_with_1(chain: dict, tmp_path: Path) -> None:
+    for name in ("spec.json", "cells.parquet", "edges.parquet"):
+        (tmp_path / name).write_bytes((chain["folder"] / name).read_bytes())
+    document = json.loads((tmp_path / "spec.json").read_text())
+    document["network"]["input"]["population"] = "L9"
+    document["network"]["readout"]["populations"] = ["nobody"]
+    (tmp_path / "spec.json").write_text(json.dumps(document))
+    answer = run("validate", "--json", folder=tmp_path)
+    assert answer.returncode == 1
+    found = json.loads(answer.stdout)
+    assert not found["valid"]
+    assert [item["path"] for item in found["issues"]] == [
+        "/network/input/population",
+        "/network/readout/populations",
+    ]
+    assert "2 issues" in run("validate", folder=tmp_path).stdout
+
+
+@pytest.mark.parametrize("name", sorted(c2n.commands))
+def test_every_command_and_option_has_words(name: str) -> None:
+    command = c2n.commands[name]
+    assert command.help
+    for option in command.params:
+        if isinstance(option, click.Option):
+            assert option.help, option.name
+    answer = CliRunner().invoke(c2n, [name, "--help"])
+    assert answer.exit_code == 0
+
+
+@pytest.mark.slow
+def test_demo_reaches_its_goal(tmp_path: Path) -> None:
+    answer = run("demo", folder=tmp_path, OMP_NUM_THREADS="2")
+    assert answer.returncode == 0, answer.stderr
+    result = json.loads((tmp_path / "c2n-demo/runs/001/evaluation.json").read_text())
+    assert result["test"]["accuracy"] >= 0.6
+    assert f"{result['test']['accuracy']:.1%} of 1,400 new faces" in answer.stdout

@@ -1,0 +1,83 @@
+"""Evaluation: numbers by hand, and test images that leak or are blank set apart."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from columns import twelve_cells
+
+from connectome2net.compile.package import compile_spec
+from connectome2net.errors import EvaluateError, LoadError
+from connectome2net.evaluate import evaluate, run
+from connectome2net.evaluate.metrics import classification_metrics
+from connectome2net.tasks import Dataset
+from connectome2net.tasks.faces import faces
+from connectome2net.train import TrainConfig, train
+
+
+@pytest.fixture(scope="module")
+def data() -> Dataset:
+    return faces(train=56, validation=14, test=21, size=12)
+
+
+@pytest.fixture
+def trained(tmp_path: Path, data: Dataset) -> Path:
+    compiled = compile_spec(twelve_cells("feedforward"), out=tmp_path / "compiled")
+    return train(compiled, data=data, config=TrainConfig(epochs=1), out=tmp_path / "run")
+
+
+def logits(predictions: list[int], classes: int) -> torch.Tensor:
+    return torch.nn.functional.one_hot(torch.tensor(predictions), classes).double() * 3
+
+
+def test_metrics_by_hand() -> None:
+    label_N = torch.tensor([0, 0, 0, 0, 1, 1, 2, 2])
+    result = classification_metrics(logits([0, 0, 1, 2, 1, 1, 0, 1], 3), label_N, ("a", "b", "c"))
+    assert result["confusion"] == [[2, 1, 1], [0, 2, 0], [1, 1, 0]]
+    assert result["accuracy"] == 4 / 8
+    assert result["per_class"]["a"] == pytest.approx({"precision": 2 / 3, "recall": 2 / 4, "f1": 4 / 7, "images": 4})
+    assert result["per_class"]["b"] == pytest.approx({"precision": 2 / 4, "recall": 1, "f1": 2 / 3, "images": 2})
+    assert result["per_class"]["c"] == pytest.approx({"precision": 0, "recall": 0, "f1": 0, "images": 2})
+    assert result["macro_f1"] == pytest.approx((4 / 7 + 2 / 3) / 3)
+    right, wrong = np.log(np.exp(3) + 2) - 3, np.log(np.exp(3) + 2)
+    assert result["cross_entropy"] == pytest.approx((4 * right + 4 * wrong) / 8)
+
+
+def test_leaked_and_blank_images_are_set_apart(trained: Path, data: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    count = len(data.test)
+    right = np.arange(count) % 3 == 0
+    leaked, blank = np.arange(count) < 6, np.arange(count) >= count - 2
+    test = replace(data.test, leaked_N=leaked, blank_N=blank, part_N=np.where(np.arange(count) < 9, "x", "y"))
+    answers = np.where(right, data.test.label_N, (data.test.label_N + 1) % 7)
+    monkeypatch.setattr(run, "predict", lambda *_: logits(answers.tolist(), 7))
+    result = evaluate(trained, data=replace(data, test=test))
+    assert result["test"]["accuracy"] == pytest.approx(right.mean())
+    assert result["without_leaked"]["images"] == count - 6
+    assert result["without_leaked"]["accuracy"] == pytest.approx(right[6:].mean())
+    assert result["without_leaked_or_blank"]["images"] == count - 8
+    assert result["without_leaked_or_blank"]["accuracy"] == pytest.approx(right[6:-2].mean())
+    assert result["parts"]["x"]["accuracy"] == pytest.approx(right[:9].mean())
+    assert result["parts"]["y"]["images"] == count - 9
+
+
+def test_evaluation_is_written_beside_the_run(trained: Path, data: Dataset) -> None:
+    result = evaluate(trained, data=data)
+    assert json.loads((trained / "evaluation.json").read_text()) == result
+    assert result["test"]["images"] == 21
+    assert result["trained_on_these_data"]
+    assert result["data"]["synthetic"]
+
+
+def test_other_classes_are_refused(trained: Path, data: Dataset) -> None:
+    other = replace(data, classes=tuple("abcdefg"))
+    with pytest.raises(EvaluateError, match=r"other classes than the run(.|\n)*wanted: angry, disgust"):
+        evaluate(trained, data=other)
+
+
+def test_an_untrained_run_says_how_to_go_on(trained: Path, data: Dataset) -> None:
+    (trained / "best.safetensors").unlink()
+    with pytest.raises(LoadError, match=r"no trained weights yet(.|\n)*c2n train --resume"):
+        evaluate(trained, data=data)

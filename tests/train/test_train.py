@@ -1,0 +1,271 @@
+"""Training: what a run leaves, that it can be stopped at any moment, and that a seed decides everything."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import connectome2net as c2n
+from connectome2net.errors import DataError, LoadError, TrainError
+from connectome2net.tasks import Dataset
+from connectome2net.train import TrainConfig, loop, train
+from connectome2net.train.checkpoint import load_checkpoint, save_checkpoint
+from connectome2net.train.config import read_config
+from connectome2net.train.run import newest_run
+from connectome2net.train.schedule import learning_rate, make_optimiser
+
+SHORT = TrainConfig(epochs=4, batch=16, learning_rate=1e-2)
+
+
+def metrics(run: Path) -> list[dict[str, float]]:
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    return [{key: value for key, value in line.items() if "second" not in key} for line in lines]
+
+
+def same_weights(one: Path, other: Path, name: str = "last.safetensors") -> bool:
+    first, second = load_file(one / name), load_file(other / name)
+    return first.keys() == second.keys() and all(torch.equal(first[key], second[key]) for key in first)
+
+
+def test_a_run_says_what_was_trained_on_what(feedforward: Path, few_faces: Dataset, tmp_path: Path) -> None:
+    run = train(feedforward, data=few_faces, config=SHORT, out=tmp_path / "run")
+    record = json.loads((run / "run.json").read_text())
+    assert record["status"] == "finished"
+    assert record["dataset"]["digest"] == few_faces.digest
+    assert record["spec_sha256"] == c2n.load(feedforward).program.origin.spec_sha256
+    assert record["dale_audit"] == {"edges": 0, "violations": 0, "free": 19}
+    assert record["config"] == SHORT.model_dump(mode="json")
+    lines = metrics(run)
+    assert [line["epoch"] for line in lines] == [1, 2, 3, 4]
+    best = max(line["validation_accuracy"] for line in lines)
+    assert record["validation_accuracy"] == best
+    assert lines[record["best_epoch"] - 1]["validation_accuracy"] == best
+
+
+def test_the_loaded_run_is_the_best_epoch(feedforward: Path, few_faces: Dataset, tmp_path: Path) -> None:
+    run = train(feedforward, data=few_faces, config=SHORT, out=tmp_path / "run")
+    model = c2n.load(run)
+    images = torch.from_numpy(few_faces.validation.image_NHW)[:, None].float() / 255
+    right = model(images).argmax(1) == torch.from_numpy(few_faces.validation.label_N)
+    record = json.loads((run / "run.json").read_text())
+    assert right.double().mean().item() == pytest.approx(record["validation_accuracy"])
+    assert not model.training
+
+
+def test_dale_holds_after_training(dale: Path, few_faces: Dataset, tmp_path: Path) -> None:
+    config = SHORT.model_copy(update={"learning_rate": 0.3})
+    run = train(dale, data=few_faces, config=config, out=tmp_path / "run")
+    audit = json.loads((run / "run.json").read_text())["dale_audit"]
+    assert audit == {"edges": 37, "violations": 0, "free": 0}
+
+
+def test_training_learns(few_faces: Dataset, dale: Path, tmp_path: Path) -> None:
+    config = TrainConfig(epochs=40, batch=16, learning_rate=1e-2, augmentation=None, label_smoothing=0)
+    run = train(dale, data=few_faces, config=config, out=tmp_path / "run")
+    first, *_, last = metrics(run)
+    assert last["loss"] < 0.9 * first["loss"]
+
+
+def test_equal_seeds_give_equal_runs_and_others_do_not(feedforward: Path, few_faces: Dataset, tmp_path: Path) -> None:
+    one = train(feedforward, data=few_faces, config=SHORT, out=tmp_path / "one")
+    torch.rand(7)  # the state of the global generator plays no part
+    two = train(feedforward, data=few_faces, config=SHORT, out=tmp_path / "two")
+    other = train(feedforward, data=few_faces, config=SHORT.model_copy(update={"seed": 1}), out=tmp_path / "other")
+    assert metrics(one) == metrics(two)
+    assert same_weights(one, two)
+    assert not same_weights(one, other)
+
+
+@pytest.mark.parametrize("stop_at", [(0, 2), (1, 0), (2, 5)])
+def test_ctrl_c_and_resume_end_as_if_never_stopped(
+    stop_at: tuple[int, int], feedforward: Path, few_faces: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = train(feedforward, data=few_faces, config=SHORT, out=tmp_path / "whole")
+    steps = -(-len(few_faces.train) // SHORT.batch)
+    left = stop_at[0] * steps + stop_at[1]
+
+    def interrupt(*arguments: object, **options: object) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop.Progress, "step", interrupt)
+    with pytest.raises(KeyboardInterrupt) as stop:
+        train(feedforward, data=few_faces, config=SHORT, out=tmp_path / "run")
+    assert f"c2n train --resume {tmp_path / 'run'}" in stop.value.__notes__[0]
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "interrupted"
+    monkeypatch.undo()
+    resumed = train(resume=tmp_path / "run", data=few_faces)
+    assert metrics(resumed) == metrics(whole)
+    assert same_weights(resumed, whole)
+    assert same_weights(resumed, whole, "best.safetensors")
+
+
+def test_kill_9_and_resume_end_as_if_never_stopped(feedforward: Path, tmp_path: Path) -> None:
+    program = (
+        "import sys, torch; torch.set_num_threads(1)\n"
+        "from connectome2net.tasks.faces import faces\n"
+        "from connectome2net.train import TrainConfig, train\n"
+        "data = faces(train=84, validation=28, test=42, size=12)\n"
+        "config = TrainConfig(epochs=30, batch=16)\n"
+        "compiled, out, resume = sys.argv[1:]\n"
+        "train(compiled, data=data, **({'resume': out} if resume == 'yes' else {'config': config, 'out': out}))\n"
+    )
+
+    def start(out: str, resume: str) -> subprocess.Popen[bytes]:
+        environment = os.environ | {"OMP_NUM_THREADS": "1"}
+        arguments = [sys.executable, "-c", program, str(feedforward), str(tmp_path / out), resume]
+        return subprocess.Popen(arguments, env=environment)
+
+    assert start("whole", "no").wait() == 0
+    running = start("run", "no")
+    for enough in (3, 9, 16):
+        while not (tmp_path / "run" / "metrics.jsonl").is_file() or len(metrics(tmp_path / "run")) < enough:
+            assert running.poll() is None
+            time.sleep(0.002)
+        running.send_signal(signal.SIGKILL)
+        running.wait()
+        running = start("run", "yes")
+    assert running.wait() == 0
+    assert metrics(tmp_path / "run") == metrics(tmp_path / "whole")
+    assert same_weights(tmp_path / "run", tmp_path / "whole")
+
+
+def test_resume_drops_the_line_of_an_epoch_without_a_checkpoint(
+    feedforward: Path, few_faces: Dataset, tmp_path: Path
+) -> None:
+    run = train(feedforward, data=few_faces, config=SHORT, out=tmp_path / "run")
+    before = metrics(run)
+    with (run / "metrics.jsonl").open("a") as file:
+        file.write('{"epoch": 5, "half')
+    train(resume=run, data=few_faces)
+    assert metrics(run) == before
+
+
+def test_early_stopping_waits_for_patience(
+    feedforward: Path, few_faces: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accuracy = iter([0.2, 0.5, 0.4, 0.5, 0.3, 0.9])
+    monkeypatch.setattr(loop, "evaluate_images", lambda *_: (1.0, next(accuracy)))
+    config = TrainConfig(epochs=20, batch=64, patience=3)
+    run = train(feedforward, data=few_faces, config=config, out=tmp_path / "run")
+    record = json.loads((run / "run.json").read_text())
+    assert (record["epochs"], record["best_epoch"], record["validation_accuracy"]) == (5, 2, 0.5)
+
+
+def test_runs_are_numbered_and_the_newest_is_found(
+    feedforward: Path, few_faces: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = TrainConfig(epochs=1, batch=64)
+    for number in ("001", "002"):
+        assert train(data=few_faces, config=config) == Path("runs") / number
+        assert newest_run() == Path("runs") / number
+
+
+def test_a_checkpoint_gives_back_every_bit(feedforward: Path, tmp_path: Path) -> None:
+    config = TrainConfig()
+    model = c2n.load(feedforward, seed=1)
+    optimiser = make_optimiser(model, config)
+    model(torch.rand(4, 1, 12, 12)).square().sum().backward()
+    optimiser.step()
+    save_checkpoint(tmp_path / "last.safetensors", model, optimiser, {"epoch": 3})
+    other = c2n.load(feedforward, seed=2)
+    empty = make_optimiser(other, config)
+    assert load_checkpoint(tmp_path / "last.safetensors", other, empty) == {"epoch": 3}
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), other.parameters(), strict=True))
+    for index, state in optimiser.state_dict()["state"].items():
+        for name, value in state.items():
+            assert torch.equal(value, empty.state_dict()["state"][index][name])
+
+
+def test_the_schedule_rises_and_falls_as_cosines() -> None:
+    config = TrainConfig(learning_rate=2.0)
+    rates = [learning_rate(config, step, 100) for step in range(100)]
+    assert rates[0] == pytest.approx(0.08)
+    assert rates[10] == pytest.approx((0.08 + 2) / 2)
+    assert rates[20] == pytest.approx(2.0)
+    assert rates[60] == pytest.approx(1.0)
+    assert rates[99] == pytest.approx(0.0, abs=1e-3)
+    cosine = TrainConfig(learning_rate=2.0, schedule="cosine")
+    assert [learning_rate(cosine, step, 100) for step in (0, 50)] == pytest.approx([2.0, 1.0])
+    assert learning_rate(TrainConfig(learning_rate=2.0, schedule="constant"), 7, 100) == 2.0
+
+
+def test_only_matrices_decay_and_only_strengths_are_faster(feedforward: Path) -> None:
+    model = c2n.load(feedforward)
+    groups = make_optimiser(model, TrainConfig(weight_decay=0.5, strength_rate=3.0)).param_groups
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    kinds = {names[id(item)]: (group["weight_decay"], group["factor"]) for group in groups for item in group["params"]}
+    assert len(kinds) == len(names)
+    assert kinds["W_A_B.theta_E"] == (0.0, 3.0)
+    assert kinds["input.weight_NF"] == (0.5, 1.0)
+    assert kinds["cells_A.threshold_N"] == (0.0, 1.0)
+
+
+def test_settings_come_from_a_file_and_options_overrule_it(tmp_path: Path) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text("epochs = 7\nbatch = 32\naugmentation = false\n")
+    config = read_config(path, epochs=3, seed=None)
+    assert (config.epochs, config.batch, config.seed, config.augmentation) == (3, 32, 0, None)
+    path.write_text("[augmentation]\nflip = 0.0\nrotation_deg = 5\n")
+    assert read_config(path).augmentation.rotation_deg == 5
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("epochs = 0", r"a setting is not valid\n  where:  .*run.toml: epochs\n  found:  0\n  wanted: .*greater"),
+        ("epoch = 3", r"run.toml: epoch\n  found:  3\n(.|\n)*fix:    the settings are epochs, batch"),
+        ("epochs = ", r"the settings cannot be read\n  where:  .*run.toml"),
+    ],
+)
+def test_wrong_settings_are_named(text: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "run.toml").write_text(text)
+    with pytest.raises(TrainError, match=message):
+        read_config(tmp_path / "run.toml")
+
+
+def test_clear_errors(feedforward: Path, few_faces: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("C2N_DATA", raising=False)
+    with pytest.raises(LoadError, match="no compiled network here"):
+        train("elsewhere", data=few_faces)
+    with pytest.raises(DataError, match="--data synthetic"):
+        train(feedforward)
+    with pytest.raises(TrainError, match="no such device\n  where:  --device\n  found:  gpu"):
+        train(feedforward, data=few_faces, config=TrainConfig(device="gpu"))
+    with pytest.raises(TrainError, match=r"something lies here already(.|\n)*--resume"):
+        train(feedforward, data=few_faces, out=feedforward)
+    with pytest.raises(TrainError, match="there is no run here"):
+        newest_run()
+    with pytest.raises(TrainError, match="this is not a run"):
+        train(resume=tmp_path, data=few_faces)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_resume_wants_the_same_images(feedforward: Path, few_faces: Dataset, tmp_path: Path) -> None:
+    from connectome2net.tasks.faces import faces
+
+    run = train(feedforward, data=few_faces, config=TrainConfig(epochs=1), out=tmp_path / "run")
+    other = faces(train=84, validation=28, test=42, size=12, seed=5)
+    message = re.escape("these are not the images of this run")
+    with pytest.raises(TrainError, match=message):
+        train(resume=run, data=other)
+
+
+def test_a_loss_that_is_not_finite_stops_with_its_place(
+    feedforward: Path, few_faces: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop.F, "cross_entropy", lambda *_, **__: torch.tensor(float("nan")))
+    with pytest.raises(TrainError, match="the loss is not finite\n  where:  epoch 1, step 1"):
+        train(feedforward, data=few_faces, config=SHORT, out=tmp_path / "run")
