@@ -1,0 +1,123 @@
+"""Each rule against its equation: by hand on three cells, and as a dense matrix under a mask."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from patterns import arrays_of
+
+from connectome2net.runtime.plasticity import Hebbian, Homeostatic, Oja
+from connectome2net.runtime.sparse import Projection
+
+MASK = np.array([[0, 1, 1], [1, 0, 0], [0, 1, 0]], dtype=bool)
+"""Cell 0 hears 1 and 2, cell 1 hears 0, cell 2 hears 1: edges in this order."""
+
+PRE = torch.tensor([[1.0, 3.0], [2.0, 0.0], [0.5, 1.5]])
+POST = torch.tensor([[1.0, 1.0], [0.0, 2.0], [4.0, 0.0]])
+"""Three cells, two images. <post pre>: 0 from 1: (1*2 + 1*0) / 2 = 1; 0 from 2: (0.5 + 1.5) / 2 = 1;
+1 from 0: (0*1 + 2*3) / 2 = 3; 2 from 1: (4*2 + 0*0) / 2 = 4. <post^2>: 1, 2, 8. <post>: 1, 1, 2."""
+
+BEFORE = [1.0, 0.5, 2.0, 1.5]
+
+BY_HAND: list[tuple[Any, list[float]]] = [
+    (Hebbian(rate=0.1), [1.0 + 0.1, 0.5 + 0.1, 2.0 + 0.3, 1.5 + 0.4]),
+    (Oja(rate=0.1), [1.0, 0.5 + 0.1 * (1 - 0.5), 2.0 + 0.1 * (3 - 4), 1.5 + 0.1 * (4 - 12)]),
+    (Homeostatic(rate=0.1, target=1.5), [1.0 * 1.05, 0.5 * 1.05, 2.0 * 1.05, 1.5 * 0.95]),
+]
+RULES = [rule for rule, _ in BY_HAND]
+NAMES = [type(rule).__name__ for rule in RULES]
+
+
+def projection(strength: list[float], sign: str) -> Projection:
+    matrix = Projection(arrays_of(MASK, sign=True), "W", sign=sign)
+    matrix.set_strength(torch.tensor(strength))
+    return matrix
+
+
+@pytest.mark.parametrize("sign", ["dale", "free"])
+@pytest.mark.parametrize(("rule", "expected"), BY_HAND, ids=NAMES)
+def test_rule_by_hand(rule: Any, expected: list[float], sign: str) -> None:
+    matrix = projection(BEFORE, sign)
+    rule(matrix, PRE, POST)
+    torch.testing.assert_close(matrix.strength_E(), torch.tensor(expected), rtol=1e-6, atol=0)
+
+
+def dense_step(rule: Any, strength: torch.Tensor, pre: torch.Tensor, post: torch.Tensor) -> torch.Tensor:
+    """The equations of spec.network on a full matrix."""
+    batch = pre.shape[1]
+    together = torch.einsum("nb,mb->nm", post, pre) / batch
+    if isinstance(rule, Hebbian):
+        return strength + rule.rate * together
+    if isinstance(rule, Oja):
+        return strength + rule.rate * (together - (post**2).mean(1, keepdim=True) * strength)
+    return strength * (1 + rule.rate * (rule.target - post.mean(1, keepdim=True)))
+
+
+@pytest.mark.parametrize("has_mkl", [True, False])
+@pytest.mark.parametrize("sign", ["dale", "free"])
+@pytest.mark.parametrize("rule", RULES, ids=NAMES)
+def test_rule_equals_dense_under_a_mask(rule: Any, sign: str, has_mkl: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not has_mkl:
+        monkeypatch.setattr(torch.backends.mkl, "is_available", lambda: False)
+    torch.manual_seed(0)
+    mask = np.random.default_rng(0).random((20, 15)) < 0.3
+    matrix = Projection(arrays_of(mask, sign=True), "W", sign=sign).double()
+    expected = torch.zeros(mask.shape, dtype=torch.float64)
+    expected[mask] = matrix.strength_E().detach()
+    for _ in range(3):
+        pre, post = torch.rand(15, 8, dtype=torch.float64), torch.rand(20, 8, dtype=torch.float64)
+        rule(matrix, pre, post)
+        expected = dense_step(rule, expected, pre, post) * torch.from_numpy(mask)
+    torch.testing.assert_close(matrix.pattern.rows(matrix.strength_E().detach()).to_dense(), expected)
+
+
+@pytest.mark.parametrize("sign", ["dale", "free"])
+@pytest.mark.parametrize("rule", [Hebbian(rate=0), Oja(rate=0), Homeostatic(rate=0, target=9)], ids=NAMES)
+def test_rate_zero_changes_nothing(rule: Any, sign: str) -> None:
+    matrix = projection(BEFORE, sign)
+    matrix.theta_E.data = torch.tensor([-40.0, 0.3, 7.7, 123.4])
+    before = matrix.theta_E.clone()
+    for _ in range(100):
+        rule(matrix, PRE, POST)
+    assert matrix.theta_E.equal(before)
+
+
+def test_silent_cells_change_nothing_under_hebb_and_oja() -> None:
+    for rule in (Hebbian(rate=0.5), Oja(rate=0.5)):
+        matrix = projection(BEFORE, "dale")
+        before = matrix.theta_E.clone()
+        rule(matrix, PRE, torch.zeros(3, 2))
+        assert matrix.theta_E.equal(before)
+
+
+def test_homeostasis_never_turns_a_sign() -> None:
+    matrix = projection([1.0, -0.5, 2.0, 1.5], "free")
+    Homeostatic(rate=10.0, target=0.0)(matrix, PRE, POST)
+    assert matrix.strength_E().tolist() == [0.0, 0.0, 0.0, 0.0]
+
+
+def test_a_rule_keeps_the_graph_of_autograd_out() -> None:
+    matrix = projection(BEFORE, "dale")
+    Hebbian(rate=0.1)(matrix, PRE.clone().requires_grad_(), POST)
+    assert matrix.theta_E.is_leaf
+    assert matrix.theta_E.grad is None
+
+
+def test_oja_settles_at_the_first_principal_component() -> None:
+    """Oja 1982: with post = w . pre the weights turn to the first eigenvector, at length 1."""
+    torch.manual_seed(0)
+    cloud = torch.randn(2000, 3) @ torch.diag(torch.tensor([3.0, 1.0, 0.5])) @ torch.linalg.qr(torch.randn(3, 3))[0]
+    matrix = Projection(arrays_of(np.ones((1, 3), dtype=bool)), "W", sign="free")
+    rule = Oja(rate=0.01)
+    for _ in range(400):
+        pre = cloud.T
+        with torch.no_grad():
+            post = matrix(pre)
+        rule(matrix, pre, post)
+    first = torch.linalg.eigh(cloud.T @ cloud)[1][:, -1]
+    strength = matrix.theta_E.detach()
+    assert float((strength @ first).abs()) == pytest.approx(1, abs=1e-3)
+    assert float(strength.norm()) == pytest.approx(1, abs=1e-3)
