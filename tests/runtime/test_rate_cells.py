@@ -56,7 +56,7 @@ def test_noise_has_its_sigma_in_training_and_is_absent_after() -> None:
     torch.manual_seed(0)
     unit, rest = cells(2000, noise=0.25), torch.zeros(2000, 50).double()
     drive = torch.full((2000, 50), 10.0).double()
-    noisy = unit(rest, drive)
+    noisy = unit(rest, drive).detach()
     assert float((noisy - 10).mean()) == pytest.approx(0, abs=0.005)
     assert float(noisy.std()) == pytest.approx(0.25, abs=0.005)
     assert unit.eval()(rest, drive).equal(drive)
