@@ -335,6 +335,8 @@ def test_no_word_of_a_program_is_ever_run(pristine: Path, tmp_path: Path, marker
     """The digest of the spec once stood in the docstring of model.py as it was: three quotes ended it."""
     for at, end in enumerate(ENDS):
         for payload in (
+            f"x{end}\n{marker.code}\n{end}",
+            f"x{end};{marker.code};{end}",
             f"{end}{marker.code}{end}",
             f"x{end};{marker.code}#",
             f"x(\n{marker.code})",
