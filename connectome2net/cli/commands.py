@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 import click
 
+from connectome2net.errors import SpecError
+
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 spec_path = click.argument("spec", type=click.Path(path_type=Path), default=Path("spec.json"))
 data_option = click.option(
@@ -46,12 +48,14 @@ def extract(
     from connectome2net.cli.show import show_extraction
     from connectome2net.extract import extract as cut
     from connectome2net.sources import open_source
-    from connectome2net.spec import write_spec
+    from connectome2net.spec import validate, write_spec
 
     tables = open_source(source, position_unit=position_unit, cells=cells, seed=seed)
     spec = cut(tables, column=column, network=network, signs=signs, name=name)
     path = write_spec(spec, out, force=force)
     show_extraction(spec, path)
+    if issues := validate(spec):
+        raise SpecError(f"the column is written, but network {network} does not fit it", issues, fix=f"edit {path}")
 
 
 @click.command()

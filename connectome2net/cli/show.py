@@ -55,7 +55,9 @@ def _show_steps(console: Console, summary: dict[str, Any]) -> None:
         _add(table, item["name"], item["rows_in"], item["kept"], item["lost"])
     console.print(table)
     for item in summary["findings"]:
-        console.print(f"  note: {escape(item['text'])}")
+        count = "" if item["name"] == "source" else f"{item['count']:,} "
+        cells = f" ({', '.join(item['cells'])})" if 0 < len(item["cells"]) <= 5 else ""
+        console.print(f"  note: {count}{escape(item['text'])}{escape(cells)}")
 
 
 def show_spec(summary: dict[str, Any]) -> None:

@@ -93,7 +93,7 @@ def _selections(logits_NK: Tensor, data: Dataset) -> dict[str, Any]:
         return classification_metrics(logits_NK[chosen], label_N[chosen], data.classes)
 
     everything = test.label_N >= 0
-    parts = sorted(set(test.part_N.tolist()))
+    parts = sorted(set(test.part_N.tolist()), key=data.test_name.find)
     return {
         "test": metrics(everything),
         "without_leaked": metrics(~test.leaked_N),
