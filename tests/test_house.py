@@ -194,6 +194,15 @@ def test_names_that_say_nothing_are_not_used() -> None:
     assert not [path for path in modules() if path.stem in vague or path.parent.name in vague]
 
 
+def test_no_pickle_anywhere() -> None:
+    names = {"pickle", "marshal", "shelve", "dill", "cloudpickle", "torch.load", "torch.save", "np.load", "np.save"}
+    for path in modules():
+        tree = tree_of(path)
+        used = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute | ast.Name)}
+        imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+        assert not (used | names_of(imports)) & names, path
+
+
 @pytest.mark.parametrize(
     "command",
     [

@@ -211,7 +211,7 @@ def _phases(network: Network, layout: Layout, blocks: tuple[Block, ...]) -> tupl
 def _rules(network: Network) -> tuple[Rule, ...]:
     used = {name for projection in network.projections for name in projection.plasticity}
     rules = []
-    for name, rule in sorted(network.plasticity.items()):  # JSON objects have no order
+    for name, rule in network.plasticity.items():
         if rule is not None and name in used:
             arguments = rule.model_dump(exclude={"rule", "why", "reference"})
             rules.append(Rule(name=name, kind=RULES[rule.rule], arguments=arguments))  # type: ignore[arg-type]

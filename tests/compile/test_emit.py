@@ -163,7 +163,7 @@ def test_a_synthetic_column_says_so_in_its_text() -> None:
 
 
 def test_words_of_a_spec_cannot_end_the_docstring() -> None:
-    evil = '"""\nraise SystemExit\n\\\u2028\x0c\x85"""'
+    evil = '"""\nraise SystemExit\n\\\u2028\x0c\x85\x00\r"""'
     spec = twelve_cells("column")
     anatomy = spec.anatomy.model_copy(update={"dataset": evil, "materialization": evil})
     document = spec.document.model_copy(update={"anatomy": anatomy, "name": evil})
@@ -172,6 +172,7 @@ def test_words_of_a_spec_cannot_end_the_docstring() -> None:
         type(item).__name__ for item in ast.parse(text_of(spec)).body
     ]
     assert "raise SystemExit" in ast.get_docstring(ast.parse(text))
+    assert len(text.splitlines()) == len(text_of(spec).splitlines())
 
 
 def test_rules_before_any_batch_say_what_to_do(tmp_path: Path) -> None:
