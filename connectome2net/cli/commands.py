@@ -117,6 +117,7 @@ def compile_(spec: Path, out: Path) -> None:
 @click.option("--device", help="cpu, cuda, ...  [default: a GPU if there is one]")
 @click.option("--out", type=click.Path(path_type=Path), help="The run folder.  [default: the next free runs/NNN]")
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with a run that was stopped.")
+@click.option("--skip-broken", is_flag=True, help="Leave broken images out and say so.")
 @click.option("--trust", is_flag=True, help="Run a model.py that was changed by hand.")
 def train(
     compiled: Path,
@@ -127,6 +128,7 @@ def train(
     device: str | None,
     out: Path | None,
     resume: Path | None,
+    skip_broken: bool,
     trust: bool,
 ) -> None:
     """Train a compiled network; Ctrl-C leaves a run that --resume continues."""
@@ -135,12 +137,15 @@ def train(
 
     if resume is not None:
         given = {"--config": config, "--epochs": epochs, "--seed": seed, "--device": device, "--out": out}
+        given["--skip-broken"] = skip_broken or None
         if ignored := [name for name, value in given.items() if value is not None]:
             raise click.UsageError(f"--resume takes the run's own settings; leave out {', '.join(ignored)}")
-    settings = read_config(config, epochs=epochs, seed=seed, device=device)
+    settings = read_config(config, epochs=epochs, seed=seed, device=device, skip_broken=skip_broken or None)
     folder = learn(compiled, data=data, config=settings, out=out, resume=resume, trust=trust)
     run = json.loads((folder / "run.json").read_text())
     audit = run["dale_audit"]
+    for finding in run["dataset"]["findings"]:
+        click.echo(f"note: {finding}")
     click.echo(
         f"{folder}: validation accuracy {run['validation_accuracy']:.1%} in epoch {run['best_epoch']} of "
         f"{run['epochs']}; {run['seconds'] / 60:.1f} minutes"

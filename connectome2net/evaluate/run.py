@@ -48,9 +48,8 @@ def evaluate(run: str | Path, *, data: str | Path | Dataset | None = None, devic
     program: Any = model.program
     config = record["config"]
     if not isinstance(data, Dataset):
-        chosen = data if data is not None else record["data"]
-        fraction = config["validation_fraction"]
-        data = open_dataset(chosen, seed=config["seed"], validation_fraction=fraction, size=program.height)
+        reading = {key: config[key] for key in ("seed", "validation_fraction", "skip_broken")}
+        data = open_dataset(data if data is not None else record["data"], size=program.height, **reading)
     if list(data.classes) != record["classes"]:
         raise EvaluateError(
             "these images have other classes than the run",

@@ -80,7 +80,7 @@ def lateral_inhibition(feature_BCHW: Tensor, *, surround: int, strength: float) 
     box = feature_BCHW.new_ones(channels, 1, surround, surround)
     total = F.conv2d(feature_BCHW, box, padding="same", groups=channels)
     places = F.conv2d(feature_BCHW.new_ones(1, 1, height, width), box[:1], padding="same")
-    return feature_BCHW - strength * total / places
+    return feature_BCHW - total * (strength / places)
 
 
 class Attention(nn.Module):
@@ -173,9 +173,9 @@ class RetinotopicInput(nn.Module):
     def forward(self, feature_BCHW: Tensor) -> Tensor:
         """Return the drive of the group, (rows, B); 0 for cells that are not driven."""
         seen_BFP = F.unfold(feature_BCHW, self.neighbourhood, padding=self.neighbourhood // 2)
-        seen_PFB = seen_BFP[:, :, self.place_P].permute(2, 1, 0)
+        seen_PFB = seen_BFP.index_select(2, self.place_P).permute(2, 1, 0)
         # One product per place, for all cells that look there; places with fewer cells are filled up with zeros.
         places, features = len(self.place_P), self.weight_NF.shape[1]
         slots = self.weight_NF.new_zeros(places * self.most, features).index_copy(0, self.slot_N, self.weight_NF)
         drive_PSB = torch.bmm(slots.view(places, self.most, features), seen_PFB)
-        return F.pad(drive_PSB.flatten(0, 1)[self.slot_N], self.rows)
+        return F.pad(drive_PSB.flatten(0, 1).index_select(0, self.slot_N), self.rows)

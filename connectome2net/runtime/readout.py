@@ -30,5 +30,5 @@ class LinearReadout(nn.Module):
 
     def forward(self, *rates_NB: Tensor) -> Tensor:
         """Return logits (B, K)."""
-        rate_NB = torch.cat(rates_NB)[self.unit_N]
+        rate_NB = torch.cat(rates_NB).index_select(0, self.unit_N)
         return self.linear(self.dropout(rate_NB.T))

@@ -58,7 +58,7 @@ def open_dataset(
                 f"{_count(records.broken)} in the data",
                 where=path,
                 found=_list(records.broken, "\n" + " " * 10),
-                fix="mend or remove them, or leave them out with skip_broken",
+                fix="mend or remove them, or leave them out with --skip-broken",
             )
         told = f"{_count(records.broken)} left out: {_list(records.broken, '; ')}"
         records = replace(records, findings=(told, *records.findings))

@@ -37,6 +37,7 @@ class TrainConfig(BaseModel):
         clip: largest norm of the gradient.
         patience: epochs without a better validation accuracy before training stops early; 0 never stops.
         validation_fraction: the part of the training images that chooses the epoch.
+        skip_broken: leave broken images out and say so, rather than stop.
         augmentation: random changes of training images; null for none.
         device: ``auto`` takes a GPU if there is one.
     """
@@ -55,6 +56,7 @@ class TrainConfig(BaseModel):
     clip: Annotated[float, Field(gt=0)] = 1.0
     patience: Annotated[int, Field(ge=0)] = 0
     validation_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    skip_broken: bool = False
     augmentation: Augmentation | None = Augmentation()
     device: str = "auto"
 

@@ -86,7 +86,7 @@ def test_a_broken_row_is_reported_with_its_line(write_csv, row, reason):
         "1 broken row in the data",
         f"  where:  {path}",
         f"  found:  {path}:3: {reason}",
-        "  fix:    mend or remove them, or leave them out with skip_broken",
+        "  fix:    mend or remove them, or leave them out with --skip-broken",
     ]
 
 
