@@ -3,7 +3,8 @@
 Enters: grey images. Leaves: a feature map, and the drive of the cells that see it.
 """
 
-# Axes: B batch, C channels, H rows, W columns, N driven cells, P places, S slots of a place, F features.
+# Axes: B batch, C channels, H rows, W columns, N driven cells, P places, S slots of a place, F features,
+# O offsets within a neighbourhood.
 
 from __future__ import annotations
 
@@ -172,10 +173,26 @@ class RetinotopicInput(nn.Module):
 
     def forward(self, feature_BCHW: Tensor) -> Tensor:
         """Return the drive of the group, (rows, B); 0 for cells that are not driven."""
-        seen_BFP = F.unfold(feature_BCHW, self.neighbourhood, padding=self.neighbourhood // 2)
-        seen_PFB = seen_BFP.index_select(2, self.place_P).permute(2, 1, 0)
+        seen_PFB = self.neighbourhoods(feature_BCHW)
+        of_channel_NCO = self.weight_NF.view(len(self.slot_N), feature_BCHW.shape[1], -1)
+        weight_NF = of_channel_NCO.transpose(1, 2).flatten(1)  # as in what is seen: by offset, then by channel
         # One product per place, for all cells that look there; places with fewer cells are filled up with zeros.
         places, features = len(self.place_P), self.weight_NF.shape[1]
-        slots = self.weight_NF.new_zeros(places * self.most, features).index_copy(0, self.slot_N, self.weight_NF)
+        slots = weight_NF.new_zeros(places * self.most, features).index_copy(0, self.slot_N, weight_NF)
         drive_PSB = torch.bmm(slots.view(places, self.most, features), seen_PFB)
         return F.pad(drive_PSB.flatten(0, 1).index_select(0, self.slot_N), self.rows)
+
+    def neighbourhoods(self, feature_BCHW: Tensor) -> Tensor:
+        """Return what is seen at each place, (P, F, B): by offset, then by channel.
+
+        Whole rows of channels and images are copied, which is several times faster than ``unfold``.
+        """
+        width, reach = feature_BCHW.shape[3], self.neighbourhood // 2
+        wide = width + 2 * reach
+        padded_HWCB = F.pad(feature_BCHW, (reach, reach, reach, reach)).permute(2, 3, 1, 0)
+        step = torch.arange(self.neighbourhood, device=feature_BCHW.device)
+        offset_O = (step[:, None] * wide + step).flatten()
+        corner_P = self.place_P // width * wide + self.place_P % width
+        at_PO = corner_P[:, None] + offset_O
+        seen = padded_HWCB.flatten(2).flatten(0, 1).index_select(0, at_PO.flatten())
+        return seen.view(len(at_PO), -1, len(feature_BCHW))
