@@ -19,6 +19,7 @@ spec_path = click.argument("spec", type=click.Path(path_type=Path), default=Path
 data_option = click.option(
     "--data", metavar="PATH", help="Images: a file, a folder, or `synthetic`.  [default: fer2013.csv here, or C2N_DATA]"
 )
+trust_option = click.option("--trust", is_flag=True, help="Run a model.py that was changed by hand.")
 
 
 @click.command()
@@ -118,7 +119,7 @@ def compile_(spec: Path, out: Path) -> None:
 @click.option("--out", type=click.Path(path_type=Path), help="The run folder.  [default: the next free runs/NNN]")
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with a run that was stopped.")
 @click.option("--skip-broken", is_flag=True, help="Leave broken images out and say so.")
-@click.option("--trust", is_flag=True, help="Run a model.py that was changed by hand.")
+@trust_option
 def train(
     compiled: Path,
     data: str | None,
@@ -157,14 +158,15 @@ def train(
 @click.argument("run", type=click.Path(path_type=Path), required=False)
 @data_option
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, ...")
+@trust_option
 @as_json
-def evaluate(run: Path | None, data: str | None, device: str, as_json: bool) -> None:
+def evaluate(run: Path | None, data: str | None, device: str, trust: bool, as_json: bool) -> None:
     """Evaluate a run (the newest, if none is named) on test images."""
     from connectome2net.cli.show import show_evaluation
     from connectome2net.evaluate import evaluate as measure
     from connectome2net.train.run import newest_run
 
-    result = measure(run or newest_run(), data=data, device=device)
+    result = measure(run or newest_run(), data=data, device=device, trust=trust)
     if as_json:
         _print_json(result)
     else:

@@ -22,7 +22,9 @@ from connectome2net.train.checkpoint import write_json
 from connectome2net.train.run import read_run
 
 
-def evaluate(run: str | Path, *, data: str | Path | Dataset | None = None, device: str = "cpu") -> dict[str, Any]:
+def evaluate(
+    run: str | Path, *, data: str | Path | Dataset | None = None, device: str = "cpu", trust: bool = False
+) -> dict[str, Any]:
     """Evaluate the best epoch of a run on the test images.
 
     The test images have chosen nothing: the epoch was chosen on the validation part.
@@ -31,6 +33,7 @@ def evaluate(run: str | Path, *, data: str | Path | Dataset | None = None, devic
         run: a run folder.
         data: the images; by default those that the run was trained on.
         device: where to compute.
+        trust: run a model.py that was changed by hand.
 
     Returns:
         ``test`` (metrics on all test images), ``without_leaked`` (without images whose pixels occur in training),
@@ -44,7 +47,7 @@ def evaluate(run: str | Path, *, data: str | Path | Dataset | None = None, devic
     """
     folder = Path(run)
     record = read_run(folder)
-    model = load(folder, trust=record["trusted"]).to(device)
+    model = load(folder, trust=trust).to(device)
     program: Any = model.program
     config = record["config"]
     if not isinstance(data, Dataset):

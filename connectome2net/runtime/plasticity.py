@@ -55,9 +55,11 @@ class Oja:
 
 
 class Homeostatic:
-    """Mean rate off its target, pulled back: ``strength *= 1 + rate * (target - <post>)``.
+    """Mean rate off its target, pulled back: ``strength *= 1 + rate * sign * (target - <post>)``.
 
-    All strengths onto a cell are scaled alike (synaptic scaling, Turrigiano 2008, doi 10.1016/j.cell.2008.10.008).
+    All strengths onto a cell are scaled alike (synaptic scaling, Turrigiano 2008, doi 10.1016/j.cell.2008.10.008);
+    the sign of the weight turns the change round for inhibition, which grows where excitation shrinks (Kilman et al.
+    2002, J. Neurosci. 22:1328).
 
     Args:
         rate: learning rate per batch.
@@ -71,6 +73,6 @@ class Homeostatic:
     @torch.no_grad()
     def __call__(self, projection: Projection, pre_MB: Tensor, post_NB: Tensor) -> None:
         """Change the strengths of a projection once."""
-        factor_N = 1 + self.rate * (self.target - post_NB.mean(1))
-        factor_E = factor_N.clamp_min(0)[projection.pattern.row_of_edge()]
-        projection.set_strength(projection.strength_E() * factor_E)
+        error_E = (self.target - post_NB.mean(1))[projection.pattern.row_of_edge()]
+        factor_E = 1 + self.rate * projection.weight_E().sign() * error_E
+        projection.set_strength(projection.strength_E() * factor_E.clamp_min(0))

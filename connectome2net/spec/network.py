@@ -166,7 +166,7 @@ class GradedInhibition(Part):
 
 
 class Noise(Part):
-    """Gaussian noise added to each cell's drive at each step of training; sigma in units of the drive."""
+    """Gaussian noise added to each cell's drive at each step of training, after the norm: sigma in its deviations."""
 
     sigma: NonNegative
 
@@ -199,7 +199,7 @@ class Oja(Part):
 
 
 class Homeostatic(Part):
-    """``strength *= 1 + rate * (target - <post>)`` (synaptic scaling, Turrigiano 2008)."""
+    """``strength *= 1 + rate * sign * (target - <post>)`` (synaptic scaling, Turrigiano 2008)."""
 
     rule: Literal["homeostatic"]
     rate: NonNegative

@@ -116,7 +116,7 @@ def _start(
     model = load(compiled, seed=config.seed, classes=len(dataset.classes), trust=trust).to(device)
     folder = new_run(out)
     shutil.copytree(compiled, folder / "compiled", ignore=shutil.ignore_patterns("__pycache__"))
-    run = describe(model, config, dataset, data=data, trusted=trust)
+    run = describe(model, config, dataset, data=data)
     write_json(folder / "run.json", run)
     return Training(folder, run, config, model, make_optimiser(model, config), device, dataset)
 
@@ -133,7 +133,7 @@ def _resume(folder: Path, data: str | Path | Dataset | None, trust: bool) -> Tra
             wanted=run["dataset"]["digest"],
             fix="give the same images with --data, or start a new run",
         )
-    model = load(folder / "compiled", seed=config.seed, classes=len(dataset.classes), trust=trust or run["trusted"])
+    model = load(folder / "compiled", seed=config.seed, classes=len(dataset.classes), trust=trust)
     training = Training(folder, run, config, model.to(device), make_optimiser(model, config), device, dataset)
     if (folder / "last.safetensors").is_file():
         memory = load_checkpoint(folder / "last.safetensors", model, training.optimiser)

@@ -58,7 +58,7 @@ def newest_run() -> Path:
     return runs[-1].parent
 
 
-def describe(model: nn.Module, config: TrainConfig, dataset: Dataset, *, data: object, trusted: bool) -> dict[str, Any]:
+def describe(model: nn.Module, config: TrainConfig, dataset: Dataset, *, data: object) -> dict[str, Any]:
     """Return the record of a run that is about to start."""
     program: Any = model.program
     return {
@@ -70,7 +70,6 @@ def describe(model: nn.Module, config: TrainConfig, dataset: Dataset, *, data: o
         "spec_sha256": program.origin.spec_sha256,
         "weights_sha256": program.weights_sha256,
         "synthetic_column": program.origin.synthetic,
-        "trusted": trusted,
         "data": None if data is None or isinstance(data, Dataset) else str(data),
         "dataset": {
             "name": dataset.name,

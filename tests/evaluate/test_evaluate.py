@@ -81,3 +81,15 @@ def test_an_untrained_run_says_how_to_go_on(trained: Path, data: Dataset) -> Non
     (trained / "best.safetensors").unlink()
     with pytest.raises(LoadError, match=r"no trained weights yet(.|\n)*c2n train --resume"):
         evaluate(trained, data=data)
+
+
+def test_a_changed_model_runs_only_when_it_is_trusted_again(trained: Path, data: Dataset) -> None:
+    text = trained / "compiled" / "model.py"
+    text.write_text(text.read_text() + "\nprint('changed')\n")
+    record = json.loads((trained / "run.json").read_text())
+    (trained / "run.json").write_text(json.dumps(record | {"trusted": True}))
+    with pytest.raises(LoadError, match="not what the compiler writes"):
+        evaluate(trained, data=data)
+    with pytest.raises(LoadError, match="not what the compiler writes"):
+        train(resume=trained, data=data)
+    assert evaluate(trained, data=data, trust=True)["test"]["images"] == 21

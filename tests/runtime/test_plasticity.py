@@ -22,12 +22,16 @@ POST = torch.tensor([[1.0, 1.0], [0.0, 2.0], [4.0, 0.0]])
 
 BEFORE = [1.0, 0.5, 2.0, 1.5]
 
-BY_HAND: list[tuple[Any, list[float]]] = [
-    (Hebbian(rate=0.1), [1.0 + 0.1, 0.5 + 0.1, 2.0 + 0.3, 1.5 + 0.4]),
-    (Oja(rate=0.1), [1.0, 0.5 + 0.1 * (1 - 0.5), 2.0 + 0.1 * (3 - 4), 1.5 + 0.1 * (4 - 12)]),
-    (Homeostatic(rate=0.1, target=1.5), [1.0 * 1.05, 0.5 * 1.05, 2.0 * 1.05, 1.5 * 0.95]),
+HEBBIAN = [1.0 + 0.1, 0.5 + 0.1, 2.0 + 0.3, 1.5 + 0.4]
+OJA = [1.0, 0.5 + 0.1 * (1 - 0.5), 2.0 + 0.1 * (3 - 4), 1.5 + 0.1 * (4 - 12)]
+RULES = [Hebbian(rate=0.1), Oja(rate=0.1), Homeostatic(rate=0.1, target=1.5)]
+BY_HAND: list[tuple[Any, str, list[float]]] = [
+    *((RULES[0], sign, HEBBIAN) for sign in ("dale", "free")),
+    *((RULES[1], sign, OJA) for sign in ("dale", "free")),
+    (RULES[2], "free", [1.0 * 1.05, 0.5 * 1.05, 2.0 * 1.05, 1.5 * 0.95]),
+    # cell 1 is inhibitory: onto a cell that is too quiet its edge shrinks, onto one that is too loud it grows
+    (RULES[2], "dale", [1.0 * 0.95, 0.5 * 1.05, 2.0 * 1.05, 1.5 * 1.05]),
 ]
-RULES = [rule for rule, _ in BY_HAND]
 NAMES = [type(rule).__name__ for rule in RULES]
 
 
@@ -37,15 +41,14 @@ def projection(strength: list[float], sign: str) -> Projection:
     return matrix
 
 
-@pytest.mark.parametrize("sign", ["dale", "free"])
-@pytest.mark.parametrize(("rule", "expected"), BY_HAND, ids=NAMES)
-def test_rule_by_hand(rule: Any, expected: list[float], sign: str) -> None:
+@pytest.mark.parametrize(("rule", "sign", "expected"), BY_HAND)
+def test_rule_by_hand(rule: Any, sign: str, expected: list[float]) -> None:
     matrix = projection(BEFORE, sign)
     rule(matrix, PRE, POST)
     torch.testing.assert_close(matrix.strength_E(), torch.tensor(expected), rtol=1e-6, atol=0)
 
 
-def dense_step(rule: Any, strength: torch.Tensor, pre: torch.Tensor, post: torch.Tensor) -> torch.Tensor:
+def dense_step(rule: Any, strength: torch.Tensor, pre: torch.Tensor, post: torch.Tensor, *, dale: bool) -> torch.Tensor:
     """The equations of spec.network on a full matrix."""
     batch = pre.shape[1]
     together = torch.einsum("nb,mb->nm", post, pre) / batch
@@ -53,7 +56,8 @@ def dense_step(rule: Any, strength: torch.Tensor, pre: torch.Tensor, post: torch
         return strength + rule.rate * together
     if isinstance(rule, Oja):
         return strength + rule.rate * (together - (post**2).mean(1, keepdim=True) * strength)
-    return strength * (1 + rule.rate * (rule.target - post.mean(1, keepdim=True)))
+    sign = 1 - 2 * (torch.arange(strength.shape[1]) % 2) if dale else strength.sign()
+    return strength * (1 + rule.rate * sign * (rule.target - post.mean(1, keepdim=True)))
 
 
 @pytest.mark.parametrize("has_mkl", [True, False])
@@ -70,7 +74,7 @@ def test_rule_equals_dense_under_a_mask(rule: Any, sign: str, has_mkl: bool, mon
     for _ in range(3):
         pre, post = torch.rand(15, 8, dtype=torch.float64), torch.rand(20, 8, dtype=torch.float64)
         rule(matrix, pre, post)
-        expected = dense_step(rule, expected, pre, post) * torch.from_numpy(mask)
+        expected = dense_step(rule, expected, pre, post, dale=sign == "dale") * torch.from_numpy(mask)
     torch.testing.assert_close(matrix.pattern.rows(matrix.strength_E().detach()).to_dense(), expected)
 
 
@@ -96,7 +100,7 @@ def test_silent_cells_change_nothing_under_hebb_and_oja() -> None:
 def test_homeostasis_never_turns_a_sign() -> None:
     matrix = projection([1.0, -0.5, 2.0, 1.5], "free")
     Homeostatic(rate=10.0, target=0.0)(matrix, PRE, POST)
-    assert matrix.strength_E().tolist() == [0.0, 0.0, 0.0, 0.0]
+    assert matrix.strength_E().tolist() == [0.0, -0.5 * 11, 0.0, 0.0]
 
 
 def test_a_rule_keeps_the_graph_of_autograd_out() -> None:
