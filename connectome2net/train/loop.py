@@ -116,7 +116,7 @@ def _start(
     model = load(compiled, seed=config.seed, classes=len(dataset.classes), trust=trust).to(device)
     folder = new_run(out)
     shutil.copytree(compiled, folder / "compiled", ignore=shutil.ignore_patterns("__pycache__"))
-    run = describe(model, config, dataset, data=data)
+    run = describe(folder, model, config, dataset, data=data)
     write_json(folder / "run.json", run)
     return Training(folder, run, config, model, make_optimiser(model, config), device, dataset)
 

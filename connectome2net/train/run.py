@@ -5,6 +5,7 @@ Enters: what is about to be trained. Leaves: ``runs/NNN`` and the content of run
 
 from __future__ import annotations
 
+import hashlib
 import json
 import platform
 from importlib.metadata import version
@@ -47,18 +48,18 @@ def new_run(out: str | Path | None) -> Path:
 
 
 def newest_run() -> Path:
-    """Return the run with the highest number.
+    """Return the run under ``runs/`` that was written to last.
 
     Raises:
         TrainError: there is none.
     """
-    runs = sorted((path for path in RUNS.glob("*/run.json")), key=lambda path: path.parent.name)
+    runs = list(RUNS.glob("*/run.json"))
     if not runs:
         raise TrainError("there is no run here", where=RUNS, fix="train one with: c2n train")
-    return runs[-1].parent
+    return max(runs, key=lambda path: path.stat().st_mtime_ns).parent
 
 
-def describe(model: nn.Module, config: TrainConfig, dataset: Dataset, *, data: object) -> dict[str, Any]:
+def describe(folder: Path, model: nn.Module, config: TrainConfig, dataset: Dataset, *, data: object) -> dict[str, Any]:
     """Return the record of a run that is about to start."""
     program: Any = model.program
     return {
@@ -68,6 +69,7 @@ def describe(model: nn.Module, config: TrainConfig, dataset: Dataset, *, data: o
         "network": program.name,
         "spec": program.origin.spec,
         "spec_sha256": program.origin.spec_sha256,
+        "program_sha256": hashlib.sha256((folder / "compiled" / "program.json").read_bytes()).hexdigest(),
         "weights_sha256": program.weights_sha256,
         "synthetic_column": program.origin.synthetic,
         "data": None if data is None or isinstance(data, Dataset) else str(data),

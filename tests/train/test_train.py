@@ -1,5 +1,6 @@
 """Training: what a run leaves, that it can be stopped at any moment, and that a seed decides everything."""
 
+import hashlib
 import json
 import os
 import re
@@ -41,6 +42,8 @@ def test_a_run_says_what_was_trained_on_what(feedforward: Path, few_faces: Datas
     assert record["status"] == "finished"
     assert record["dataset"]["digest"] == few_faces.digest
     assert record["spec_sha256"] == c2n.load(feedforward).program.origin.spec_sha256
+    program = (feedforward / "program.json").read_bytes()
+    assert record["program_sha256"] == hashlib.sha256(program).hexdigest()
     assert record["dale_audit"] == {"edges": 0, "violations": 0, "free": 19}
     assert record["config"] == SHORT.model_dump(mode="json")
     lines = metrics(run)
