@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-EPOCHS = 6
+EPOCHS = 5
 GOAL = 0.6
 
 

@@ -140,6 +140,7 @@ def _resume(folder: Path, data: str | Path | Dataset | None, trust: bool) -> Tra
         training.epoch, training.best, training.best_epoch = memory["epoch"], memory["best"], memory["best_epoch"]
         lines = (folder / "metrics.jsonl").read_text().splitlines()[: training.epoch]
         training.metrics = [json.loads(line) for line in lines]
+    _drop_unfinished(training)
     return training
 
 
@@ -173,8 +174,6 @@ def _device(name: str) -> torch.device:
 def _run_epochs(training: Training) -> None:
     config, images = training.config, training.dataset.train
     steps = -(-len(images) // config.batch)
-    if training.epoch:
-        _restore_metrics(training)
     with Progress(config.epochs, steps, done=training.epoch * steps) as progress:
         while training.epoch < config.epochs and not _stale(training):
             started = time.perf_counter()
@@ -276,8 +275,8 @@ def _keep(training: Training, record: dict[str, Any]) -> None:
     save_checkpoint(folder / "last.safetensors", training.model, training.optimiser, memory)
 
 
-def _restore_metrics(training: Training) -> None:
-    """Drop lines of an epoch that a checkpoint does not know."""
+def _drop_unfinished(training: Training) -> None:
+    """Drop the line of an epoch that the checkpoint does not know."""
     lines = "".join(json.dumps(record) + "\n" for record in training.metrics)
     write_atomically(training.folder / "metrics.jsonl", lines.encode())
 

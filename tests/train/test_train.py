@@ -154,6 +154,21 @@ def test_resume_drops_the_line_of_an_epoch_without_a_checkpoint(
     assert metrics(run) == before
 
 
+def test_resume_after_a_stop_between_the_first_line_and_the_first_checkpoint(
+    feedforward: Path, few_faces: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop, "save_checkpoint", stop)
+    with pytest.raises(KeyboardInterrupt):
+        train(feedforward, data=few_faces, config=SHORT, out=tmp_path / "run")
+    assert len(metrics(tmp_path / "run")) == 1
+    monkeypatch.undo()
+    train(resume=tmp_path / "run", data=few_faces)
+    assert [line["epoch"] for line in metrics(tmp_path / "run")] == [1, 2, 3, 4]
+
+
 def test_early_stopping_waits_for_patience(
     feedforward: Path, few_faces: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
