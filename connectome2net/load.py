@@ -57,7 +57,7 @@ def load(path: str | Path = "compiled", *, seed: int = 0, classes: int | None = 
             "model.py is not what the compiler writes",
             where=path / "model.py",
             wanted="the text that program.json stands for",
-            fix=AGAIN + "; or, if you changed it and trust it, load(..., trust=True)",
+            fix=AGAIN + "; or, if you changed it and trust it, --trust (in Python: trust=True)",
         )
     build = _define(text, path / "model.py")
     with torch.random.fork_rng(devices=[]):
@@ -90,7 +90,7 @@ def read_program(path: Path) -> Program:
 
 def _read(path: Path) -> bytes:
     if not path.is_file():
-        fix = "name a folder that `c2n compile` wrote, or a run"
+        fix = "make one with: c2n compile"
         raise LoadError("no compiled network here", where=path.parent, found=f"no {path.name}", fix=fix)
     return path.read_bytes()
 

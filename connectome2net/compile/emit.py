@@ -15,6 +15,11 @@ from connectome2net.compile.program import Drive, Phase, Program
 
 LINE = 120
 
+SIGNS = {
+    "dale": "dale: W = sign of the presynaptic cell * anatomy * softplus(theta); no learning changes a sign",
+    "free": "free: W = anatomy * theta, of any sign",
+}
+
 
 def emit(program: Program) -> str:
     """Return the source of model.py. The template has loops and names, no decisions."""
@@ -34,6 +39,7 @@ def emit(program: Program) -> str:
         total=_total,
         table=_table,
         words=_words,
+        signs=[words for sign, words in SIGNS.items() if sign in {block.sign for block in program.blocks}],
         populations=[[item.name, item.cells, _words(item.selected)] for item in program.populations],
         projections=[
             [f"W_{item.name}", item.pre, item.post, item.sign, ", ".join(item.rules) or "-", item.edges, item.synapses]

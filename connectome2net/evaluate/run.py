@@ -17,6 +17,7 @@ from connectome2net.errors import EvaluateError
 from connectome2net.evaluate.metrics import classification_metrics
 from connectome2net.load import load
 from connectome2net.runtime.audit import audit_dale
+from connectome2net.runtime.device import find_device
 from connectome2net.tasks import Dataset, ImageSet, open_dataset
 from connectome2net.train.checkpoint import write_json
 from connectome2net.train.run import read_run
@@ -47,7 +48,7 @@ def evaluate(
     """
     folder = Path(run)
     record = read_run(folder)
-    model = load(folder, trust=trust).to(device)
+    model = load(folder, trust=trust).to(find_device(device))
     program: Any = model.program
     config = record["config"]
     if not isinstance(data, Dataset):
@@ -68,6 +69,7 @@ def evaluate(
         "synthetic_column": record["synthetic_column"],
         "data": {"name": data.name, "digest": data.digest, "part": data.test_name, "synthetic": data.synthetic},
         "trained_on_these_data": data.digest == record["dataset"]["digest"],
+        "status": record["status"],
         "best_epoch": record.get("best_epoch"),
         "seed": config["seed"],
         **_selections(logits_NK, data),

@@ -13,6 +13,18 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 
+def check_images(image_BCHW: Tensor, *, height: int, width: int) -> None:
+    """Refuse what is not a batch of grey images of the right size.
+
+    Raises:
+        ValueError: with what was found and what was wanted.
+    """
+    if image_BCHW.shape[1:] != (1, height, width) or not image_BCHW.is_floating_point():
+        found = f"{str(image_BCHW.dtype).removeprefix('torch.')} {tuple(image_BCHW.shape)}"
+        wanted = f"float (B, 1, {height}, {width}), values from 0 to 1"
+        raise ValueError(f"these are not the images of this network: found {found}, wanted {wanted}")
+
+
 class Adaptation(nn.Module):
     """Luminance and contrast adaptation: every image gets mean 0 and deviation 1.
 

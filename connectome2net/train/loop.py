@@ -27,6 +27,7 @@ from torch.nn import functional as F
 from connectome2net.errors import TrainError
 from connectome2net.load import load, read_program
 from connectome2net.runtime.audit import audit_dale
+from connectome2net.runtime.device import find_device
 from connectome2net.tasks import Dataset, ImageSet, open_dataset
 from connectome2net.train.checkpoint import (
     load_checkpoint,
@@ -111,7 +112,7 @@ def _start(
     compiled: Path, data: str | Path | Dataset | None, config: TrainConfig | None, out: str | Path | None, trust: bool
 ) -> Training:
     config = config or TrainConfig()
-    device = _device(config.device)
+    device = find_device(config.device)
     dataset = _open(data, config, compiled)
     model = load(compiled, seed=config.seed, classes=len(dataset.classes), trust=trust).to(device)
     folder = new_run(out)
@@ -123,14 +124,14 @@ def _start(
 
 def _resume(folder: Path, data: str | Path | Dataset | None, trust: bool) -> Training:
     run, config = resume_run(folder)
-    device = _device(config.device)
+    device = find_device(config.device)
     dataset = _open(data if data is not None else run["data"], config, folder / "compiled")
     if dataset.digest != run["dataset"]["digest"]:
         raise TrainError(
             "these are not the images of this run",
             where=folder,
-            found=dataset.digest,
-            wanted=run["dataset"]["digest"],
+            found=f"{dataset.name}, {len(dataset.train):,} to train on, digest {dataset.digest[:12]}",
+            wanted=f"{run['dataset']['name']}, {run['dataset']['train']:,}, digest {run['dataset']['digest'][:12]}",
             fix="give the same images with --data, or start a new run",
         )
     model = load(folder / "compiled", seed=config.seed, classes=len(dataset.classes), trust=trust)
@@ -161,20 +162,11 @@ def _open(data: str | Path | Dataset | None, config: TrainConfig, compiled: Path
     )
 
 
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        return torch.zeros(0, device=name).device
-    except (RuntimeError, AssertionError) as error:
-        fix = "use --device auto"
-        raise TrainError("no such device", where="--device", found=name, wanted=error, fix=fix) from None
-
-
 def _run_epochs(training: Training) -> None:
     config, images = training.config, training.dataset.train
     steps = -(-len(images) // config.batch)
-    with Progress(config.epochs, steps, done=training.epoch * steps) as progress:
+    title = f"{training.folder}: {training.run['network']} on {training.dataset.name}"
+    with Progress(config.epochs, steps, done=training.epoch * steps, title=title) as progress:
         while training.epoch < config.epochs and not _stale(training):
             started = time.perf_counter()
             loss, accuracy = _train_epoch(training, progress)

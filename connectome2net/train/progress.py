@@ -21,9 +21,10 @@ class Progress:
         epochs: of the run.
         steps: of an epoch.
         done: steps that an earlier session has finished.
+        title: a line above the bar.
     """
 
-    def __init__(self, epochs: int, steps: int, *, done: int = 0) -> None:
+    def __init__(self, epochs: int, steps: int, *, done: int = 0, title: str = "") -> None:
         console = Console(stderr=True)
         self.epochs = epochs
         self.finished = done // steps
@@ -39,6 +40,8 @@ class Progress:
             console=console,
             disable=not console.is_terminal,
         )
+        if console.is_terminal:
+            console.print(title, markup=False, highlight=False)
         fields: dict[str, Any] = {"epoch": f"{self.finished + 1}/{epochs}", "loss": "-", "validation": "", "speed": "-"}
         self.task = self.bar.add_task("", total=epochs * steps, completed=done, **fields)
 

@@ -107,10 +107,13 @@ def read_run(folder: Path) -> dict[str, Any]:
     Raises:
         TrainError: it is missing or damaged.
     """
+    path, fix = folder / "run.json", "name a folder that `c2n train` made, such as runs/001"
+    if not path.is_file():
+        raise TrainError("this is not a run", where=folder, found="no run.json", wanted="a run", fix=fix)
     try:
-        run = json.loads((folder / "run.json").read_text())
+        run = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise TrainError("this is not a run", where=folder, found=error, wanted="a folder with run.json") from None
+        raise TrainError("this run is damaged", where=path, found=error, wanted="JSON", fix="train again") from None
     if not isinstance(run, dict) or run.get("format") != "connectome2net.run":
-        raise TrainError("this is not a run", where=folder / "run.json", wanted="format connectome2net.run")
+        raise TrainError("this is not a run", where=path, wanted="format connectome2net.run", fix=fix)
     return run

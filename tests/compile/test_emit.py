@@ -151,7 +151,7 @@ def test_forward_fits_a_screen_and_names_the_equation() -> None:
     network = next(item for item in tree.body if isinstance(item, ast.ClassDef))
     forward = next(item for item in network.body if isinstance(item, ast.FunctionDef) and item.name == "forward")
     assert forward.end_lineno - forward.lineno < 40
-    assert "rate  <- (1 - leak) rate + leak gain relu(norm(drive) + noise)" in ast.get_docstring(forward)
+    assert "rate  <- (1 - leak) rate + leak gain relu(norm(drive) - threshold + noise)" in ast.get_docstring(forward)
 
 
 def test_a_synthetic_column_says_so_in_its_text() -> None:

@@ -12,11 +12,12 @@ Populations
     E         1  Unsure E
     I         3  inhibitory
 
-Projections: W[post, pre] = sign * anatomy * strength
+Projections: W[post, pre]
     matrix       pre  post  sign  rules  edges  synapses
     W_recurrent  all  all   dale  -         37        63
 
-Sign and anatomy lie in weights.safetensors and stay; the strengths are learned, on these edges only.
+dale: W = sign of the presynaptic cell * anatomy * softplus(theta); no learning changes a sign
+What was measured lies in weights.safetensors and stays; only theta is learned, on these edges only.
 Change the spec and compile again, rather than this file.
 """
 
@@ -72,8 +73,11 @@ class ColumnNetwork(nn.Module):
         One step of a group of cells, with x the input and W over all its projections:
 
             drive <- x + W rate
-            rate  <- (1 - leak) rate + leak gain relu(norm(drive) + noise)
+            rate  <- (1 - leak) rate + leak gain relu(norm(drive) - threshold + noise)
+
+        The norm has a learned scale per cell; the gain is 1 where no graded inhibition is declared.
         """
+        encode.check_images(image_BCHW, height=48, width=48)
         feature_BCHW = self.front_end(image_BCHW)
         rate_all_NB = self.cells_all.rest(feature_BCHW)
 

@@ -9,7 +9,7 @@ Populations
     B         3  23P, Unsure E
     D         3  5P-IT, 6P-CT, WM-P
 
-Projections: W[post, pre] = sign * anatomy * strength
+Projections: W[post, pre]
     matrix  pre  post  sign  rules                 edges  synapses
     W_A_A   A    A     free  hebbian, homeostatic      3         4
     W_B_B   B    B     free  hebbian, homeostatic      4         6
@@ -17,7 +17,8 @@ Projections: W[post, pre] = sign * anatomy * strength
     W_A_B   A    B     free  hebbian, homeostatic      4         7
     W_B_D   B    D     free  hebbian, homeostatic      4         9
 
-Sign and anatomy lie in weights.safetensors and stay; the strengths are learned, on these edges only.
+free: W = anatomy * theta, of any sign
+What was measured lies in weights.safetensors and stays; only theta is learned, on these edges only.
 Change the spec and compile again, rather than this file.
 """
 
@@ -94,8 +95,11 @@ class FeedforwardNetwork(nn.Module):
         One step of a group of cells, with x the input and W over all its projections:
 
             drive <- x + W rate
-            rate  <- (1 - leak) rate + leak gain relu(norm(drive) + noise)
+            rate  <- (1 - leak) rate + leak gain relu(norm(drive) - threshold + noise)
+
+        The norm has a learned scale per cell; the gain is 1 where no graded inhibition is declared.
         """
+        encode.check_images(image_BCHW, height=12, width=12)
         feature_BCHW = self.front_end(image_BCHW)
         rate_A_NB = self.cells_A.rest(feature_BCHW)
         rate_B_NB = self.cells_B.rest(feature_BCHW)

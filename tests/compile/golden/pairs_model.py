@@ -9,7 +9,7 @@ Populations
     E         6  23P, 5P-IT, 6P-CT, WM-P, Unsure E
     I         3  inhibitory
 
-Projections: W[post, pre] = sign * anatomy * strength
+Projections: W[post, pre]
     matrix            pre  post  sign  rules             edges  synapses
     W_L4E_E           L4E  E_I   dale  oja                   4         7
     W_E_E             E_I  E_I   dale  oja, homeostatic     12        20
@@ -19,7 +19,8 @@ Projections: W[post, pre] = sign * anatomy * strength
     W_from_I_E_I_E_I  E_I  E_I   dale  -                     5         8
     W_I_I             E_I  E_I   dale  -                     2         2
 
-Sign and anatomy lie in weights.safetensors and stay; the strengths are learned, on these edges only.
+dale: W = sign of the presynaptic cell * anatomy * softplus(theta); no learning changes a sign
+What was measured lies in weights.safetensors and stays; only theta is learned, on these edges only.
 Change the spec and compile again, rather than this file.
 """
 
@@ -90,8 +91,11 @@ class PairsNetwork(nn.Module):
         One step of a group of cells, with x the input and W over all its projections:
 
             drive <- x + W rate
-            rate  <- (1 - leak) rate + leak gain relu(norm(drive) + noise)
+            rate  <- (1 - leak) rate + leak gain relu(norm(drive) - threshold + noise)
+
+        The norm has a learned scale per cell; the gain is 1 where no graded inhibition is declared.
         """
+        encode.check_images(image_BCHW, height=12, width=16)
         feature_BCHW = self.front_end(image_BCHW)
         rate_L4E_NB = self.cells_L4E.rest(feature_BCHW)
         rate_E_I_NB = self.cells_E_I.rest(feature_BCHW)
