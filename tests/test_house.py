@@ -147,7 +147,8 @@ def imported(code: str) -> set[str]:
             ("torch", "connectome2net.runtime"),
         ),
         (
-            "import connectome2net.runtime.audit, connectome2net.runtime.dynamics, connectome2net.runtime.encode, "
+            "import connectome2net.runtime.audit, connectome2net.runtime.device, connectome2net.runtime.dynamics, "
+            "connectome2net.runtime.encode, "
             "connectome2net.runtime.plasticity, connectome2net.runtime.readout, connectome2net.runtime.sparse",
             ("pandas", "pyarrow", "connectome2net.spec", "connectome2net.compile", "connectome2net.sources"),
         ),
@@ -165,7 +166,9 @@ def test_what_is_in_memory(code: str, forbidden: tuple[str, ...]) -> None:
 
 def test_every_module_of_the_runtime_is_looked_at() -> None:
     names = {path.stem for path in (PACKAGE / "runtime").glob("*.py")} - {"__init__"}
-    assert names == {"audit", "dynamics", "encode", "plasticity", "readout", "sparse"}, "add it to the test above"
+    assert names == {"audit", "device", "dynamics", "encode", "plasticity", "readout", "sparse"}, (
+        "add it to the test above"
+    )
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))

@@ -45,6 +45,10 @@ def main() -> None:
     except C2NError as error:
         click.echo(f"{click.style('Error:', fg='red')} {error}", err=True)
         sys.exit(1)
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        click.echo(f"{click.style('Error:', fg='red')} {error.strerror or error}{where}", err=True)
+        sys.exit(1)
     except (KeyboardInterrupt, click.Abort) as stop:
         notes = getattr(stop.__cause__ or stop, "__notes__", [])  # click raises Abort from KeyboardInterrupt
         click.echo("\n".join(["Stopped.", *notes]), err=True)

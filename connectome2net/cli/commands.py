@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import click
 
-from connectome2net.errors import SpecError
+from connectome2net.errors import LoadError, SpecError
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 spec_path = click.argument("spec", type=click.Path(path_type=Path), default=Path("spec.json"))
@@ -29,8 +29,8 @@ trust_option = click.option("--trust", is_flag=True, help="Run a model.py that w
 @click.option("--signs", type=click.Choice(["dale", "free"]), help="Signs of all weights.  [default: the network's]")
 @click.option("--out", default=".", show_default=True, type=click.Path(path_type=Path), help="Where to write.")
 @click.option("--name", help="Name of the spec.  [default: data set, column and network]")
-@click.option("--cells", type=click.IntRange(min=2), help="Cells of the synthetic column.  [default: 1351]")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Seed of the synthetic column.")
+@click.option("--cells", type=click.IntRange(min=200), help="Cells of the synthetic column.  [default: 1351]")
+@click.option("--seed", type=click.IntRange(min=0), help="Seed of the synthetic column.  [default: 0]")
 @click.option("--position-unit", help="nm, voxel or um; overrules source.toml.")
 @click.option("--force", is_flag=True, help="Write over another spec.")
 def extract(
@@ -41,7 +41,7 @@ def extract(
     out: Path,
     name: str | None,
     cells: int | None,
-    seed: int,
+    seed: int | None,
     position_unit: str | None,
     force: bool,
 ) -> None:
@@ -141,6 +141,8 @@ def train(
         given["--skip-broken"] = skip_broken or None
         if ignored := [name for name, value in given.items() if value is not None]:
             raise click.UsageError(f"--resume takes the run's own settings; leave out {', '.join(ignored)}")
+    else:
+        _refuse_stale(compiled)
     settings = read_config(config, epochs=epochs, seed=seed, device=device, skip_broken=skip_broken or None)
     folder = learn(compiled, data=data, config=settings, out=out, resume=resume, trust=trust)
     run = json.loads((folder / "run.json").read_text())
@@ -156,7 +158,7 @@ def train(
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path), required=False)
-@data_option
+@click.option("--data", metavar="PATH", help="Other images than those that the run was trained on.")
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, ...")
 @trust_option
 @as_json
@@ -171,6 +173,24 @@ def evaluate(run: Path | None, data: str | None, device: str, trust: bool, as_js
         _print_json(result)
     else:
         show_evaluation(result)
+
+
+def _refuse_stale(compiled: Path) -> None:
+    """Refuse a compiled folder beside a spec.json that it was not made from."""
+    from connectome2net.load import read_program
+    from connectome2net.spec import digest_document, open_spec
+
+    beside = compiled.parent / "spec.json"
+    if not beside.is_file():
+        return
+    spec, _ = open_spec(beside)
+    if spec is None or digest_document(spec.document) != read_program(compiled).origin.spec_sha256:
+        raise LoadError(
+            "the compiled network was made from another spec than the one beside it",
+            where=compiled,
+            wanted=f"the network of {beside}",
+            fix=f"compile again: c2n compile {beside}; or move one of them away",
+        )
 
 
 def _print_json(content: Any) -> None:

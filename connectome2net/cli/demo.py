@@ -29,7 +29,7 @@ def demo(out: Path) -> None:
     started = time.perf_counter()
     click.secho("1. extract: a synthetic V1 column", bold=True)
     spec = extract(open_source("synthetic"))
-    show_extraction(spec, write_spec(spec, out, force=True))
+    show_extraction(spec, write_spec(spec, out))
     click.secho("2. compile: a network with its wiring and Dale's law", bold=True)
     compiled = compile_spec(spec, out=out / "compiled")
     click.echo(f"{compiled / 'model.py'}: read it, it is short")
@@ -48,7 +48,7 @@ def demo(out: Path) -> None:
         click.echo(f"That is less than the {GOAL:.0%} that this demo should reach; please report it.", err=True)
     click.echo(
         "\nNext:\n"
-        f"  c2n inspect {out}/spec.json                        the column and its network at a glance\n"
-        "  c2n extract --column v1 --source DIR               your own tables; see README\n"
-        "  c2n compile spec.json && c2n train --data PATH     on them, with FER-2013 or your images"
+        f"  c2n inspect {out}/spec.json                       the column and its network at a glance\n"
+        "  c2n extract --column v1 --source DIR                  your own tables; see README\n"
+        "  c2n compile spec.json && c2n train --data PATH        on them, with FER-2013 or your images"
     )

@@ -26,7 +26,9 @@ def _console() -> Console:
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for column in columns:
-        numeric = column in ("cells", "edges", "synapses", "rows in", "kept", "lost", "images") or column[0] == "\u2009"
+        numeric = column in ("cells", "edges", "synapses", "rows in", "kept", "lost", "images") or column.startswith(
+            "\u2009"
+        )
         table.add_column(column.strip(), justify="right" if numeric else "left")
     return table
 
@@ -47,6 +49,16 @@ def show_extraction(spec: Spec, path: Path) -> None:
         f"{summary['inhibitory']:,} inhibitory), {summary['edges']:,} edges, {summary['synapses']:,} synapses, "
         f"network {summary['network']}"
     )
+    _show_outside(console, summary)
+
+
+def _show_outside(console: Console, summary: dict[str, Any]) -> None:
+    """Say which cells and how many edges the network leaves out."""
+    if outside := summary["outside"]:
+        types = ", ".join(f"{escape(name)} {count:,}" for name, count in outside.items())
+        console.print(f"  note: {sum(outside.values()):,} cells are in no population of the network: {types}")
+    if summary["edges_used"] < summary["edges"]:
+        console.print(f"  note: the network uses {summary['edges_used']:,} of {summary['edges']:,} edges")
 
 
 def _show_steps(console: Console, summary: dict[str, Any]) -> None:
@@ -78,6 +90,7 @@ def show_spec(summary: dict[str, Any]) -> None:
     for name, cells in summary["populations"].items():
         _add(table, name, cells)
     console.print(table)
+    _show_outside(console, summary)
     table = _table("", "projection", "pre", "post", "edges", "synapses", "sign")
     for row in summary["projections"]:
         _add(table, *(row[key] for key in ("projection", "pre", "post", "edges", "synapses", "sign")))
@@ -89,6 +102,18 @@ def show_spec(summary: dict[str, Any]) -> None:
     console.print(table)
 
 
+def _show_classes(console: Console, metrics: dict[str, Any]) -> None:
+    names = list(metrics["per_class"])
+    table = _table("\nper class", "class", "images", "\u2009precision", "\u2009recall", "\u2009F1")
+    for name, scores in metrics["per_class"].items():
+        _add(table, name, scores["images"], *(f"{scores[key]:.2f}" for key in ("precision", "recall", "f1")))
+    console.print(table)
+    table = _table("\nright class (row) and answer (column)", "", *(f"\u2009{name[:8]}" for name in names))
+    for name, row in zip(names, metrics["confusion"], strict=True):
+        _add(table, name, *row)
+    console.print(table)
+
+
 def show_evaluation(result: dict[str, Any]) -> None:
     """Print the metrics of a run."""
     console = _console()
@@ -97,6 +122,8 @@ def show_evaluation(result: dict[str, Any]) -> None:
         f"[bold]{escape(result['run'])}[/]  network {result['network']}, epoch {result['best_epoch']}, "
         f"seed {result['seed']}, {escape(data['name'])} {escape(data['part'])}"
     )
+    if result["status"] != "finished":
+        console.print(f"[bold yellow]This run is not finished[/] ({result['status']}); c2n train --resume goes on.")
     if result["synthetic_column"]:
         console.print(SYNTHETIC_COLUMN)
     if data["synthetic"]:
@@ -110,21 +137,7 @@ def show_evaluation(result: dict[str, Any]) -> None:
     for name, metrics in rows.items():
         _add(table, name, metrics["images"], f"{metrics['accuracy']:.2%}", f"{metrics['macro_f1']:.3f}")
     console.print(table)
-    names = list(test["per_class"])
-    table = _table(
-        "\nrows are the right class, columns the answer",
-        "class",
-        "images",
-        "\u2009precision",
-        "\u2009recall",
-        "\u2009F1",
-        *(f"\u2009{name[:8]}" for name in names),
-    )
-    for name, row in zip(names, test["confusion"], strict=True):
-        metrics = test["per_class"][name]
-        scores = (f"{metrics[key]:.2f}" for key in ("precision", "recall", "f1"))
-        _add(table, name, metrics["images"], *scores, *row)
-    console.print(table)
+    _show_classes(console, test)
     audit = result["dale_audit"]
     console.print(
         f"Dale's law: {audit['violations']} violations in {audit['edges']:,} edges; "

@@ -82,9 +82,11 @@ def extract(
 
 
 def _with_signs(network: Network, signs: Literal["dale", "free"] | None) -> Network:
-    if signs is None:
+    if signs is None or all(item.sign == signs for item in network.projections):
         return network
-    projections = tuple(item.model_copy(update={"sign": signs}) for item in network.projections)
+    projections = tuple(
+        item.model_copy(update={"sign": signs, "why": f"Signs are {signs} by request."}) for item in network.projections
+    )
     return network.model_copy(update={"projections": projections})
 
 

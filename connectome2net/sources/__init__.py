@@ -26,7 +26,7 @@ def open_source(
     *,
     position_unit: str | None = None,
     cells: int | None = None,
-    seed: int = 0,
+    seed: int | None = None,
 ) -> Source:
     """Open a source by word or folder.
 
@@ -34,7 +34,7 @@ def open_source(
         text: ``synthetic`` or a folder; None takes ``C2N_SOURCE`` from the environment.
         position_unit: nm, voxel or um; overrules ``source.toml``. Folders only.
         cells: number of cells; default is that of the real column. Stand-in only.
-        seed: of the stand-in.
+        seed: of the stand-in; default is 0. Stand-in only.
 
     Returns:
         A checked source.
@@ -51,7 +51,10 @@ def open_source(
             raise SourceError(
                 "The stand-in has no choice of position unit", where="--position-unit", found=position_unit
             )
-        return synthetic(seed=seed, cells=cells)
-    if cells is not None:
-        raise SourceError("Only the stand-in can be scaled", where="--cells", found=chosen, wanted="--source synthetic")
+        return synthetic(seed=seed or 0, cells=cells)
+    for option, value in (("--cells", cells), ("--seed", seed)):
+        if value is not None:
+            raise SourceError(
+                "Only the stand-in takes this option", where=option, found=chosen, wanted="--source synthetic"
+            )
     return open_folder(chosen, position_unit=position_unit)

@@ -112,6 +112,14 @@ class FrontEnd(Part):
     dropout: Dropout = 0.0
 
 
+def feature_map(front_end: FrontEnd) -> tuple[int, int]:
+    """Return rows and columns of the feature map that leaves a front end; 0 where pooling leaves nothing."""
+    height, width = front_end.height, front_end.width
+    for block in front_end.blocks:
+        height, width = height // block.pool, width // block.pool
+    return height, width
+
+
 class RetinotopicInput(Part):
     """Each cell sees its own neighbourhood of the feature map, placed by its soma's x and z.
 

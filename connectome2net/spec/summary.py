@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import numpy as np
+
 from connectome2net.spec.digest import digest_document
 from connectome2net.spec.model import Spec
 from connectome2net.spec.pairs import count_pairs, pairs_of
@@ -21,12 +23,17 @@ def summarise(spec: Spec) -> dict[str, Any]:
     Returns:
         ``cells, excitatory, inhibitory, unknown, edges, synapses, laminae {name: cells}, cell_types {name: cells}``
         of the column; ``populations {name: cells}`` and ``projections [{projection, pre, post, edges, synapses,
-        sign}]`` of the network, one entry per connected pair of populations; where it all comes from.
+        sign}]`` of the network, one entry per connected pair of populations; ``outside {cell type: cells}``, the
+        cells that are in no population, and ``edges_used``; where it all comes from.
     """
     anatomy = spec.anatomy
     ei_class = values(spec.cells, "ei_class")
     lamina = Counter(values(spec.cells, "lamina"))
-    types = Counter(values(spec.cells, "cell_type"))
+    cell_type = values(spec.cells, "cell_type")
+    members = population_cells(spec)
+    outside = np.ones(spec.cells.num_rows, dtype=bool)
+    outside[np.concatenate(list(members.values()))] = False
+    projections = _population_pairs(spec)
     return {
         "name": spec.name,
         "sha256": digest_document(spec.document),
@@ -39,10 +46,12 @@ def summarise(spec: Spec) -> dict[str, Any]:
         "edges": spec.edges.num_rows,
         "synapses": int(values(spec.edges, "synapse_count").sum()),
         "laminae": {name: lamina[name] for name in LAMINAE if lamina[name]},
-        "cell_types": dict(sorted(types.items())),
+        "cell_types": dict(sorted(Counter(cell_type).items())),
         "network": spec.network.name,
-        "populations": {name: len(cells) for name, cells in population_cells(spec).items()},
-        "projections": _population_pairs(spec),
+        "populations": {name: len(cells) for name, cells in members.items()},
+        "outside": dict(sorted(Counter(cell_type[outside]).items())),
+        "projections": projections,
+        "edges_used": sum(row["edges"] for row in projections),
         "steps": [item.model_dump(exclude={"why", "reference"}) for item in anatomy.steps],
         "findings": [item.model_dump(exclude={"why", "reference"}) for item in anatomy.findings],
     }

@@ -13,7 +13,7 @@ import numpy as np
 
 from connectome2net.errors import Issue
 from connectome2net.spec.model import Spec
-from connectome2net.spec.network import Network
+from connectome2net.spec.network import Network, feature_map
 from connectome2net.spec.pairs import count_pairs, pairs_of
 from connectome2net.spec.reach import reachable
 from connectome2net.spec.select import CONDITIONS, population_cells, resolve, select
@@ -29,7 +29,7 @@ def validate(spec: Spec) -> list[Issue]:
     and populations are.
     """
     edges, names = [*_edges(spec)], [*_names(spec.network), *_references(spec.network)]
-    issues = [*_account(spec), *_cells(spec), *edges, *names]
+    issues = [*_account(spec), *_cells(spec), *edges, *_front_end(spec.network), *names]
     if names:
         return issues
     populations = [*_populations(spec)]
@@ -135,6 +135,17 @@ def _populations(spec: Spec) -> Iterator[Issue]:
         if shared := int(held[cells].sum()):
             yield Issue(path, f"{shared} cells that another population holds", "each cell in one", "narrow it")
         held[cells] = True
+
+
+def _front_end(network: Network) -> Iterator[Issue]:
+    front_end, place = network.front_end, network.input
+    smallest = min(feature_map(front_end))
+    if not smallest:
+        found = f"{front_end.height} x {front_end.width} images pooled to nothing"
+        yield Issue("/network/front_end/blocks", found, "at least one place left", "pool less, or use larger images")
+    elif place.kind == "retinotopic" and place.neighbourhood >= 2 * smallest + 1:
+        found = f"{place.neighbourhood}, on a feature map of {' x '.join(map(str, feature_map(front_end)))}"
+        yield Issue("/network/input/neighbourhood", found, f"at most {2 * smallest - 1}", "make it smaller")
 
 
 def _input(spec: Spec) -> Iterator[Issue]:

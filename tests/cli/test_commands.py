@@ -75,7 +75,8 @@ def test_inspect_counts(chain: dict) -> None:
     assert found["cells"] == 300 == found["excitatory"] + found["inhibitory"]
     assert sum(found["laminae"].values()) == sum(found["cell_types"].values()) == 300
     assert sum(found["populations"].values()) == 300
-    assert sum(row["edges"] for row in found["projections"]) == found["edges"]
+    assert found["outside"] == {}
+    assert sum(row["edges"] for row in found["projections"]) == found["edges"] == found["edges_used"]
     assert sum(row["synapses"] for row in found["projections"]) == found["synapses"]
     assert {row["sign"] for row in found["projections"]} == {"excitatory", "inhibitory"}
     assert found["parameters"]["W_recurrent"] == found["edges"]
@@ -148,6 +149,34 @@ def test_validate_lists_every_issue_and_ends_with_1(chain: dict, tmp_path: Path)
         "/network/readout/populations",
     ]
     assert "2 issues" in run("validate", folder=tmp_path).stdout
+
+
+def test_a_compiled_network_beside_another_spec_is_not_trained(chain: dict, images: Path, tmp_path: Path) -> None:
+    for name in ("spec.json", "cells.parquet", "edges.parquet"):
+        (tmp_path / name).write_bytes((chain["folder"] / name).read_bytes())
+    text = (tmp_path / "spec.json").read_text()
+    assert run("compile", folder=tmp_path).returncode == 0
+    (tmp_path / "spec.json").write_text(text.replace('"leak": 0.5', '"leak": 0.6'))
+    answer = run("train", "--data", str(images), "--epochs", "1", folder=tmp_path)
+    assert answer.returncode == 1
+    assert re.search(r"made from another spec(.|\n)*c2n compile", answer.stderr)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_the_demo_does_not_write_over_a_spec(chain: dict) -> None:
+    before = (chain["folder"] / "spec.json").read_bytes()
+    answer = run("demo", "--out", ".", folder=chain["folder"])
+    assert answer.returncode == 1
+    assert "another spec lies here" in answer.stderr
+    assert (chain["folder"] / "spec.json").read_bytes() == before
+
+
+def test_a_place_that_cannot_be_written_is_an_error_and_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    answer = run("extract", "--source", "synthetic", "--cells", "200", "--out", "file/in", folder=tmp_path)
+    assert answer.returncode == 1
+    assert "Error: " in answer.stderr
+    assert "Traceback" not in answer.stderr
 
 
 @pytest.mark.parametrize("name", sorted(c2n.commands))

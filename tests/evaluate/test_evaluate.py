@@ -10,7 +10,7 @@ import torch
 from columns import twelve_cells
 
 from connectome2net.compile.package import compile_spec
-from connectome2net.errors import EvaluateError, LoadError
+from connectome2net.errors import EvaluateError, LoadError, TrainError
 from connectome2net.evaluate import evaluate, run
 from connectome2net.evaluate.metrics import classification_metrics
 from connectome2net.tasks import Dataset
@@ -93,3 +93,8 @@ def test_a_changed_model_runs_only_when_it_is_trusted_again(trained: Path, data:
     with pytest.raises(LoadError, match="not what the compiler writes"):
         train(resume=trained, data=data)
     assert evaluate(trained, data=data, trust=True)["test"]["images"] == 21
+
+
+def test_no_such_device(trained: Path, data: Dataset) -> None:
+    with pytest.raises(TrainError, match="no such device\n  where:  --device\n  found:  banana"):
+        evaluate(trained, data=data, device="banana")

@@ -17,6 +17,7 @@ from connectome2net.runtime.encode import (
     Convolution,
     DenseInput,
     RetinotopicInput,
+    check_images,
     lateral_inhibition,
 )
 
@@ -183,3 +184,17 @@ def test_inputs_start_with_drives_of_deviation_one(features: int) -> None:
     layer = DenseInput({}, features=features, cells=200, rows_before=0, rows_after=0)
     drive = layer(torch.randn(100, features, 1, 1)).detach()
     assert float(drive.std()) == pytest.approx(1, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("image", "found"),
+    [
+        (torch.rand(2, 1, 12, 16), r"float32 \(2, 1, 12, 16\)"),
+        (torch.rand(2, 3, 12, 12), r"float32 \(2, 3, 12, 12\)"),
+        (torch.zeros(2, 1, 12, 12, dtype=torch.uint8), r"uint8 \(2, 1, 12, 12\)"),
+    ],
+)
+def test_other_images_are_refused(image: torch.Tensor, found: str) -> None:
+    with pytest.raises(ValueError, match=rf"found {found}, wanted float \(B, 1, 12, 12\)"):
+        check_images(image, height=12, width=12)
+    check_images(torch.rand(2, 1, 12, 12), height=12, width=12)

@@ -45,8 +45,10 @@ def test_a_token_is_no_source_yet(monkeypatch):
 
 def test_options_that_would_be_ignored_are_refused(tmp_path):
     folder = write_tables(tmp_path, eight_cells())
-    with pytest.raises(SourceError, match=r"Only the stand-in can be scaled\n.*--cells"):
+    with pytest.raises(SourceError, match=r"Only the stand-in takes this option\n.*--cells"):
         open_source(folder, cells=500)
+    with pytest.raises(SourceError, match=r"Only the stand-in takes this option\n.*--seed"):
+        open_source(folder, seed=3)
     with pytest.raises(SourceError, match=r"no choice of position unit\n.*--position-unit"):
         open_source("synthetic", position_unit="nm")
 

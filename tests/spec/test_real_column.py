@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from connectome2net.extract import extract
 from connectome2net.sources import open_source
-from connectome2net.spec import Spec, read_spec, validate, write_spec
+from connectome2net.spec import Spec, load_preset, read_spec, validate, write_spec
 from connectome2net.spec.network import Network
 from connectome2net.spec.pairs import count_pairs
 from connectome2net.spec.summary import summarise
@@ -55,6 +56,14 @@ def test_cells_edges_and_synapses(column: Spec, tmp_path: Path) -> None:
     assert sum(row["synapses"] for row in summary["projections"]) == 141452
     write_spec(column, tmp_path)
     assert read_spec(tmp_path) == column
+
+
+def test_what_a_network_leaves_out_is_said(column: Spec) -> None:
+    bionic = replace(column, document=column.document.model_copy(update={"network": load_preset("bionic")}))
+    summary = summarise(bionic)
+    assert summary["outside"] == {"BC": 59, "BPC": 33, "MC": 41, "NGC": 17, "Unsure E": 5, "Unsure I": 13}
+    assert summary["edges_used"] == 2689 + 2289 + 1429 + 3233 + 5750 + 1479 + 2855
+    assert summarise(column)["outside"] == {}
 
 
 def test_edges_between_the_five_groups(column: Spec) -> None:
