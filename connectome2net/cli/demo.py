@@ -46,9 +46,10 @@ def demo(out: Path) -> None:
     )
     if accuracy < GOAL:
         click.echo(f"That is less than the {GOAL:.0%} that this demo should reach; please report it.", err=True)
-    click.echo(
-        "\nNext:\n"
-        f"  c2n inspect {out}/spec.json                       the column and its network at a glance\n"
-        "  c2n extract --column v1 --source DIR                  your own tables; see README\n"
-        "  c2n compile spec.json && c2n train --data PATH        on them, with FER-2013 or your images"
-    )
+    click.echo("\nNext:")
+    for command, words in (
+        (f"c2n inspect {out}/spec.json", "the column and its network at a glance"),
+        ("c2n extract --column v1 --source DIR", "your own tables; see README"),
+        ("c2n compile && c2n train --data PATH", "on them, with FER-2013 or your images"),
+    ):
+        click.echo(f"  {command:<40}  {words}")
