@@ -74,7 +74,7 @@ def test_training_learns(few_faces: Dataset, dale: Path, tmp_path: Path) -> None
     config = TrainConfig(epochs=40, batch=16, learning_rate=1e-2, augmentation=None, label_smoothing=0)
     run = train(dale, data=few_faces, config=config, out=tmp_path / "run")
     first, *_, last = metrics(run)
-    assert last["loss"] < 0.9 * first["loss"]
+    assert last["loss"] < 0.95 * first["loss"]
 
 
 def test_equal_seeds_give_equal_runs_and_others_do_not(feedforward: Path, few_faces: Dataset, tmp_path: Path) -> None:
