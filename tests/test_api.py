@@ -30,6 +30,11 @@ def test_a_stage_does_not_hide_the_function_of_its_name() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_the_small_column_of_the_examples_is_valid() -> None:
+    spec = c2n.read_spec(Path(__file__).parents[1] / "examples" / "small_column")
+    assert (spec.cells.num_rows, spec.edges.num_rows) == (200, 8617)
+
+
 @pytest.mark.slow
 def test_the_walk_runs() -> None:
     walk = Path(__file__).parents[1] / "examples" / "walk.py"

@@ -5,6 +5,7 @@ Enters: plain data. Leaves: text on stdout.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +24,13 @@ def _console() -> Console:
     return Console(highlight=False, soft_wrap=True)
 
 
-def _table(title: str, *columns: str) -> Table:
+def _table(title: str, words: Sequence[str], numbers: Sequence[str]) -> Table:
+    """Return an empty table: columns of words to the left, then columns of numbers to the right."""
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for column in columns:
-        numeric = column in ("cells", "edges", "synapses", "rows in", "kept", "lost", "images") or column.startswith(
-            "\u2009"
-        )
-        table.add_column(column.strip(), justify="right" if numeric else "left")
+    for column in words:
+        table.add_column(column)
+    for column in numbers:
+        table.add_column(column, justify="right")
     return table
 
 
@@ -62,7 +63,7 @@ def _show_outside(console: Console, summary: dict[str, Any]) -> None:
 
 
 def _show_steps(console: Console, summary: dict[str, Any]) -> None:
-    table = _table("", "step", "rows in", "kept", "lost")
+    table = _table("", ["step"], ["rows in", "kept", "lost"])
     for item in summary["steps"]:
         _add(table, item["name"], item["rows_in"], item["kept"], item["lost"])
     console.print(table)
@@ -86,16 +87,16 @@ def show_spec(summary: dict[str, Any]) -> None:
     for title, key in (("laminae", "laminae"), ("cell types", "cell_types")):
         console.print(f"{title}: " + ", ".join(f"{escape(name)} {count:,}" for name, count in summary[key].items()))
     _show_steps(console, summary)
-    table = _table(f"\nnetwork {summary['network']}", "population", "cells")
+    table = _table(f"\nnetwork {summary['network']}", ["population"], ["cells"])
     for name, cells in summary["populations"].items():
         _add(table, name, cells)
     console.print(table)
     _show_outside(console, summary)
-    table = _table("", "projection", "pre", "post", "edges", "synapses", "sign")
+    table = _table("", ["projection", "pre", "post", "sign"], ["edges", "synapses"])
     for row in summary["projections"]:
-        _add(table, *(row[key] for key in ("projection", "pre", "post", "edges", "synapses", "sign")))
+        _add(table, *(row[key] for key in ("projection", "pre", "post", "sign", "edges", "synapses")))
     console.print(table)
-    table = _table("", "part", "\u2009trainable parameters")
+    table = _table("", ["part"], ["trainable parameters"])
     for part, count in summary["parameters"].items():
         _add(table, part, count)
     _add(table, "together", summary["trainable_parameters"])
@@ -104,11 +105,11 @@ def show_spec(summary: dict[str, Any]) -> None:
 
 def _show_classes(console: Console, metrics: dict[str, Any]) -> None:
     names = list(metrics["per_class"])
-    table = _table("\nper class", "class", "images", "\u2009precision", "\u2009recall", "\u2009F1")
+    table = _table("\nper class", ["class"], ["images", "precision", "recall", "F1"])
     for name, scores in metrics["per_class"].items():
         _add(table, name, scores["images"], *(f"{scores[key]:.2f}" for key in ("precision", "recall", "f1")))
     console.print(table)
-    table = _table("\nright class (row) and answer (column)", "", *(f"\u2009{name[:8]}" for name in names))
+    table = _table("\nright class (row) and answer (column)", [""], [name[:8] for name in names])
     for name, row in zip(names, metrics["confusion"], strict=True):
         _add(table, name, *row)
     console.print(table)
@@ -128,7 +129,7 @@ def show_evaluation(result: dict[str, Any]) -> None:
         console.print(SYNTHETIC_COLUMN)
     if data["synthetic"]:
         console.print(SYNTHETIC_IMAGES)
-    table = _table("", "test images", "images", "\u2009accuracy", "\u2009macro F1")
+    table = _table("", ["test images"], ["images", "accuracy", "macro F1"])
     rows = {
         "all": test,
         "without those in training": result["without_leaked"],
