@@ -151,7 +151,7 @@ def train(
         click.echo(f"note: {finding}")
     click.echo(
         f"{folder}: validation accuracy {run['validation_accuracy']:.1%} in epoch {run['best_epoch']} of "
-        f"{run['epochs']}; {run['seconds'] / 60:.1f} minutes"
+        f"{run['epochs']}; {_duration(run['seconds'])}"
     )
     click.echo(f"Dale's law: {audit['violations']} violations in {audit['edges']:,} edges; {audit['free']:,} free")
 
@@ -191,6 +191,10 @@ def _refuse_stale(compiled: Path) -> None:
             wanted=f"the network of {beside}",
             fix=f"compile again: c2n compile {beside}; or move one of them away",
         )
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} seconds" if seconds < 120 else f"{seconds / 60:.1f} minutes"
 
 
 def _print_json(content: Any) -> None:
