@@ -10,12 +10,15 @@ over the batch. Each rule costs O(edges).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
 from connectome2net.runtime.sparse import Projection
 
 
+@dataclass(frozen=True, kw_only=True)
 class Hebbian:
     """Co-active, stronger: ``strength += rate * <post * pre>`` (Hebb 1949, The Organization of Behavior).
 
@@ -23,16 +26,16 @@ class Hebbian:
         rate: learning rate per batch.
     """
 
-    def __init__(self, *, rate: float) -> None:
-        self.rate = rate
+    rate: float
 
     @torch.no_grad()
     def __call__(self, projection: Projection, pre_MB: Tensor, post_NB: Tensor) -> None:
         """Change the strengths of a projection once."""
-        together_E = projection.pattern.sample(post_NB, pre_MB) / pre_MB.shape[1]
+        together_E = _together_E(projection, pre_MB, post_NB)
         projection.set_strength(projection.strength_E() + self.rate * together_E)
 
 
+@dataclass(frozen=True, kw_only=True)
 class Oja:
     """Hebb with a forgetting term: ``strength += rate * (<post * pre> - <post^2> strength)``.
 
@@ -42,18 +45,18 @@ class Oja:
         rate: learning rate per batch.
     """
 
-    def __init__(self, *, rate: float) -> None:
-        self.rate = rate
+    rate: float
 
     @torch.no_grad()
     def __call__(self, projection: Projection, pre_MB: Tensor, post_NB: Tensor) -> None:
         """Change the strengths of a projection once."""
-        together_E = projection.pattern.sample(post_NB, pre_MB) / pre_MB.shape[1]
+        together_E = _together_E(projection, pre_MB, post_NB)
         power_E = post_NB.square().mean(1)[projection.pattern.row_of_edge()]
         strength_E = projection.strength_E()
         projection.set_strength(strength_E + self.rate * (together_E - power_E * strength_E))
 
 
+@dataclass(frozen=True, kw_only=True)
 class Homeostatic:
     """Mean rate off its target, pulled back: ``strength *= 1 + rate * sign * (target - <post>)``.
 
@@ -66,9 +69,8 @@ class Homeostatic:
         target: the wanted mean rate.
     """
 
-    def __init__(self, *, rate: float, target: float) -> None:
-        self.rate = rate
-        self.target = target
+    rate: float
+    target: float
 
     @torch.no_grad()
     def __call__(self, projection: Projection, pre_MB: Tensor, post_NB: Tensor) -> None:
@@ -76,3 +78,8 @@ class Homeostatic:
         error_E = (self.target - post_NB.mean(1))[projection.pattern.row_of_edge()]
         factor_E = 1 + self.rate * projection.weight_E().sign() * error_E
         projection.set_strength(projection.strength_E() * factor_E.clamp_min(0))
+
+
+def _together_E(projection: Projection, pre_MB: Tensor, post_NB: Tensor) -> Tensor:
+    """Return ``<post * pre>`` of each edge."""
+    return projection.pattern.sample(post_NB, pre_MB) / pre_MB.shape[1]

@@ -38,7 +38,7 @@ from connectome2net.train.checkpoint import (
 )
 from connectome2net.train.config import TrainConfig
 from connectome2net.train.progress import Progress
-from connectome2net.train.run import describe, new_run, resume_run
+from connectome2net.train.run import describe, new_run, read_run
 from connectome2net.train.schedule import learning_rate, make_optimiser
 
 
@@ -123,7 +123,8 @@ def _start(
 
 
 def _resume(folder: Path, data: str | Path | Dataset | None, trust: bool) -> Training:
-    run, config = resume_run(folder)
+    run = read_run(folder)
+    config = TrainConfig.model_validate(run["config"])
     device = find_device(config.device)
     dataset = _open(data if data is not None else run["data"], config, folder / "compiled")
     if dataset.digest != run["dataset"]["digest"]:

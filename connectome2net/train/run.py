@@ -92,15 +92,6 @@ def describe(folder: Path, model: nn.Module, config: TrainConfig, dataset: Datas
     }
 
 
-def resume_run(folder: Path) -> tuple[dict[str, Any], TrainConfig]:
-    """Return the record and the settings of a run.
-
-    Raises:
-        TrainError: it is not a run.
-    """
-    return (run := read_run(folder)), TrainConfig.model_validate(run["config"])
-
-
 def read_run(folder: Path) -> dict[str, Any]:
     """Return the content of run.json.
 
