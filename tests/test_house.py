@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "train": {"errors", "runtime", "load", "tasks"},
     "evaluate": {"errors", "runtime", "load", "tasks", "train"},
     "experiment": {"errors", "spec", "transform", "compile", "train", "evaluate", "tasks", "load"},
-    "report": {"errors"},
+    "report": {"errors", "spec"},
 }
 """What a stage may import from the others; ``cli`` and the package itself may import all of them."""
 

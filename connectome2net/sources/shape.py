@@ -46,6 +46,8 @@ def conform(raw: ir.Table, shape: TableShape, *, file: str) -> tuple[ir.Table, i
             file cannot be read.
     """
     raw = _split_positions(raw)
+    taken = {name: raw[other] for name, other in shape.instead.items() if other in raw.columns}
+    raw = raw.mutate(**taken) if taken else raw
     missing = [name for name in shape.required if name not in raw.columns]
     if missing:
         raise SourceError(

@@ -5,10 +5,12 @@ Enters: tables as ibis expressions, whatever engine runs them. Leaves: ``Source`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import ibis.expr.types as ir
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from connectome2net.errors import SourceError
@@ -54,6 +56,8 @@ class Source:
         position_voxel_nm: x, y, z size of a voxel, for positions in voxels.
         parameters: what a generated source was made from.
         notes: what a user must know about how the source was read.
+        fetch_synapses: for a source that hands synapse rows out by query: root ids -> all rows of ``synapses_pni_2``
+            with both ends among them.
     """
 
     dataset: str
@@ -66,6 +70,7 @@ class Source:
     position_voxel_nm: tuple[float, float, float] = VOXEL_NM
     parameters: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
+    fetch_synapses: Callable[[npt.NDArray[np.int64]], SourceTable] | None = None
 
     @property
     def unit_nm(self) -> tuple[float, float, float]:

@@ -94,7 +94,7 @@ def test_columns_and_tables_that_are_not_used_do_not_matter(tmp_path):
     tables = eight_cells()
     tables[CENSUS] = tables[CENSUS].append_column("more", pa.array([1.5] * 8))
     folder = write_tables(tmp_path, tables)
-    write_table(folder / "cell_synapse_statistics.parquet", tables[PROOFREADING])
+    write_table(folder / "allen_column_mtypes_v2.parquet", tables[PROOFREADING])
     assert "more" not in open_folder(folder)[CENSUS].table.columns
 
 
