@@ -17,6 +17,22 @@ from connectome2net.errors import SourceError
 from connectome2net.sources.about import PositionUnit
 from connectome2net.sources.microns import VOXEL_NM
 
+MAPPED_CELLS, MAPPED_EDGES, MAPPED_SYNAPSES = "cells", "edges", "synapses"
+"""Tables of a mapped source: cells by ``source_id``, and edges or synapses between them."""
+
+
+@dataclass(frozen=True)
+class StraightAxis:
+    """A straight axis from the pia into the tissue.
+
+    Attributes:
+        direction: along which depth grows; of any length.
+        pia_nm: a point at depth 0.
+    """
+
+    direction: tuple[float, float, float]
+    pia_nm: tuple[float, float, float]
+
 
 @dataclass(frozen=True)
 class SourceTable:
@@ -58,6 +74,7 @@ class Source:
         notes: what a user must know about how the source was read.
         fetch_synapses: for a source that hands synapse rows out by query: root ids -> all rows of ``synapses_pni_2``
             with both ends among them.
+        axis: where depth runs, for a volume whose axis is not known by the name of its data set.
     """
 
     dataset: str
@@ -71,6 +88,7 @@ class Source:
     parameters: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
     fetch_synapses: Callable[[npt.NDArray[np.int64]], SourceTable] | None = None
+    axis: StraightAxis | None = None
 
     @property
     def unit_nm(self) -> tuple[float, float, float]:
