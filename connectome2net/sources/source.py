@@ -75,6 +75,7 @@ class Source:
         fetch_synapses: for a source that hands synapse rows out by query: root ids -> all rows of ``synapses_pni_2``
             with both ends among them.
         axis: where depth runs, for a volume whose axis is not known by the name of its data set.
+        input_types: the cell types that a mapping wants the image to drive; ``*`` stands for any letters.
     """
 
     dataset: str
@@ -89,6 +90,7 @@ class Source:
     notes: tuple[str, ...] = ()
     fetch_synapses: Callable[[npt.NDArray[np.int64]], SourceTable] | None = None
     axis: StraightAxis | None = None
+    input_types: tuple[str, ...] = ()
 
     @property
     def unit_nm(self) -> tuple[float, float, float]:
