@@ -87,3 +87,7 @@ class TrainError(C2NError):
 
 class EvaluateError(C2NError):
     """A run cannot be evaluated."""
+
+
+class ReportError(C2NError):
+    """A figure or a page cannot be drawn or written."""
