@@ -6,25 +6,23 @@ read into memory: parquet and csv are scanned by DuckDB, feather is mapped.
 
 from __future__ import annotations
 
-import csv
-import gzip
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
 import ibis
-import ibis.expr.types as ir
-import pyarrow.feather
+import pyarrow.ipc
 import pyarrow.parquet
+from ibis.backends.duckdb import Backend
 
 from connectome2net.errors import SourceError
 from connectome2net.sources.about import TOML, read_about
 from connectome2net.sources.check import check
+from connectome2net.sources.files import FORMS, scan
 from connectome2net.sources.microns import CONNECTIONS, SYNAPSES, TABLES
 from connectome2net.sources.shape import UNREADABLE, conform, unreadable
 from connectome2net.sources.source import Source, SourceTable
 
-FORMS = (".parquet", ".feather", ".csv", ".csv.gz")
 NO_TOML = (
     f"There is no {TOML} beside the tables: they are taken as minnie65_public of unknown materialization, "
     "positions in voxels of 4x4x40 nm as CAVE gives them"
@@ -121,28 +119,8 @@ def _stated_in(file: Path) -> str:
     return (schema.metadata or {}).get(b"materialization", b"").decode()
 
 
-def _open(engine: ibis.backends.duckdb.Backend, name: str, file: Path) -> SourceTable:
-    try:
-        raw = _scan(engine, file)
-    except UNREADABLE as error:
-        raise unreadable(file.name, error) from error
-    table, rows = conform(raw, TABLES[name], file=file.name)
+def _open(engine: Backend, name: str, file: Path) -> SourceTable:
+    table, rows = conform(scan(engine, file), TABLES[name], file=file.name)
     with file.open("rb") as opened:
         digest = hashlib.file_digest(opened, "sha256").hexdigest()
     return SourceTable(name, file.name, rows, digest, table)
-
-
-def _scan(engine: ibis.backends.duckdb.Backend, file: Path) -> ir.Table:
-    """Let DuckDB see a file. CSV comes as text, so that no reader guesses that an id is a float."""
-    if file.suffix == ".parquet":
-        return engine.read_parquet(file)
-    if file.suffix == ".feather":
-        return ibis.memtable(pyarrow.feather.read_table(file, memory_map=True))
-    columns = dict.fromkeys(_header(file), "VARCHAR")
-    return engine.read_csv(file, columns=columns, auto_detect=False, header=True, delim=",", quote='"')
-
-
-def _header(file: Path) -> list[str]:
-    opener = gzip.open if file.suffix == ".gz" else open
-    with opener(file, "rt", encoding="utf-8-sig", newline="") as lines:
-        return next(csv.reader(lines), ["nothing"])
