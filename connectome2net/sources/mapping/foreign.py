@@ -1,0 +1,150 @@
+"""A foreign table, opened: its columns are there, its ids are text, rows that the mapping leaves out are gone.
+
+Enters: the folder and a section of the mapping. Leaves: an ibis table and what was left out. Nothing is read into
+memory.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import ibis.expr.types as ir
+from ibis.backends.duckdb import Backend
+
+from connectome2net.errors import SourceError
+from connectome2net.sources.files import scan
+from connectome2net.sources.mapping.model import File
+from connectome2net.sources.shape import UNREADABLE, unreadable
+
+FLOAT_TRACE = r"^-?[0-9]+\.0+$|^-?[0-9]\.[0-9]+[eE]\+?[0-9]+$"
+"""Text that only a float leaves behind: 12.0, 8.6469e+17."""
+
+ID = "text or whole numbers: a float cannot hold an id above 2^53"
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """A foreign table.
+
+    Attributes:
+        path: where it lies.
+        table: the rows that are used.
+        notes: what was left out.
+    """
+
+    path: Path
+    table: ir.Table
+    notes: tuple[str, ...]
+
+    def sha256(self) -> str:
+        """Return the digest of the file."""
+        with self.path.open("rb") as opened:
+            return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def open_foreign(engine: Backend, folder: Path, file: File, columns: Iterable[str], *, section: str) -> Foreign:
+    """Open a table of the mapping.
+
+    Args:
+        engine: what runs the expressions.
+        folder: where the tables lie.
+        file: the section of the mapping.
+        columns: the columns that the section names.
+        section: its name, for messages.
+
+    Raises:
+        SourceError: the file or a column is not there, or the file cannot be read.
+    """
+    path = folder / file.file
+    if not path.is_file():
+        there = sorted(str(item.relative_to(folder)) for item in folder.rglob("*") if item.is_file())
+        raise SourceError(
+            "A file of the mapping is missing",
+            where=f"[{section}] file",
+            found=", ".join(there) or "an empty folder",
+            wanted=str(path),
+            fix="name it as it lies in --source, or put it there",
+        )
+    delimiter = file.delimiter or ("\t" if ".tsv" in path.suffixes else "")
+    try:
+        raw = _scan_text(engine, path, delimiter) if delimiter else scan(engine, path)
+    except UNREADABLE as error:
+        raise unreadable(path.name, error) from error
+    raw = raw.rename({name.strip(): name for name in raw.columns if name.strip() != name})
+    missing = sorted({*columns, *file.leave_out} - {*raw.columns})
+    if missing:
+        raise SourceError(
+            f"{'Columns are' if len(missing) > 1 else 'A column is'} missing: {', '.join(missing)}",
+            where=f"{path.name}, section [{section}]",
+            found=", ".join(raw.columns),
+            fix="name the columns in the mapping as the file has them",
+        )
+    return _leave_out(Foreign(path, raw, ()), file)
+
+
+def _scan_text(engine: Backend, path: Path, delimiter: str) -> ir.Table:
+    """Let the engine see a text file whose name does not tell its delimiter."""
+    opener = gzip.open if path.suffix == ".gz" else open
+    with opener(path, "rt", encoding="utf-8-sig", newline="") as lines:
+        columns = dict.fromkeys(next(csv.reader(lines, delimiter=delimiter), ["nothing"]), "VARCHAR")
+    return engine.read_csv(path, columns=columns, auto_detect=False, header=True, delim=delimiter, quote='"')
+
+
+def _leave_out(opened: Foreign, file: File) -> Foreign:
+    table = opened.table
+    for column, words in file.leave_out.items():
+        table = table.filter(table[column].cast("string").strip().fill_null("").notin(words))
+    if not file.leave_out:
+        return opened
+    rows, kept = (count(some, file=opened.path.name) for some in (opened.table, table))
+    said = "; ".join(f"{column} is {' or '.join(map(repr, words))}" for column, words in file.leave_out.items())
+    note = f"{opened.path.name}: {rows - kept:,} of {rows:,} rows are left out, because {said}"
+    return Foreign(opened.path, table, (note,))
+
+
+def count(table: ir.Table, *, file: str) -> int:
+    """Return the number of rows.
+
+    Raises:
+        SourceError: the file cannot be read.
+    """
+    try:
+        return int(table.count().to_pyarrow().as_py())
+    except UNREADABLE as error:
+        raise unreadable(file, error) from error
+
+
+def as_ids(opened: Foreign, columns: Iterable[str]) -> Foreign:
+    """Make ids text: whole numbers as they are written, text without blanks around.
+
+    Raises:
+        SourceError: an id is empty, a float, or was one.
+    """
+    for name in columns:
+        kind = opened.table[name].type()
+        if not (kind.is_integer() or kind.is_string()):
+            raise SourceError(
+                "An id has the wrong type", where=f"{opened.path.name}, column {name}", found=str(kind), wanted=ID
+            )
+    table = opened.table.mutate(**{name: opened.table[name].cast("string").strip() for name in columns})
+    wrong = {name: table[name].fill_null("").re_search(f"^$|{FLOAT_TRACE}") for name in columns}
+    try:
+        counted = table.aggregate(**{name: bad.sum() for name, bad in wrong.items()}).to_pyarrow().to_pylist()[0]
+    except UNREADABLE as error:
+        raise unreadable(opened.path.name, error) from error
+    for name, times in counted.items():
+        if times:
+            example = table.filter(wrong[name])[name].fill_null("").max().to_pyarrow().as_py()
+            raise SourceError(
+                "Ids went through floats" if example else "Ids are missing",
+                where=f"{opened.path.name}, column {name}",
+                found=f"{example or 'nothing'} ({times:,} {'rows' if times > 1 else 'row'})",
+                wanted=ID,
+                fix="export the table again with ids as text" if example else "fill them in, or use leave_out",
+            )
+    return Foreign(opened.path, table, opened.notes)

@@ -1,0 +1,83 @@
+"""A folder and a mapping -> a checked source.
+
+Enters: foreign tables and ``mapping.toml``. Leaves: ``Source`` with ``cells``, and ``edges`` or ``synapses``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import ibis
+import ibis.expr.types as ir
+from ibis.backends.duckdb import Backend
+
+from connectome2net.errors import SourceError
+from connectome2net.sources.mapping.cells import read_cells
+from connectome2net.sources.mapping.links import open_links
+from connectome2net.sources.mapping.model import ConnectomeMapping
+from connectome2net.sources.mapping.read import read_mapping
+from connectome2net.sources.source import MAPPED_CELLS, Source, SourceTable, StraightAxis
+
+
+def open_mapping(folder: str | Path, mapping: str | Path, *, engine: Backend | None = None) -> Source:
+    """Open the tables of a foreign connectome.
+
+    Args:
+        folder: where they lie.
+        mapping: the file that says how their columns and words are called here.
+        engine: what runs the expressions; default is DuckDB.
+
+    Returns:
+        A checked source. Its table ``cells`` has the columns ``CELLS``, sorted by ``source_id``.
+
+    Raises:
+        SourceError: the mapping is not understood, or a table is not as the mapping says.
+
+    Example:
+        >>> open_mapping("flywire", "examples/mappings/flywire.toml")["cells"].rows  # doctest: +SKIP
+        139255
+    """
+    where, file = Path(folder), Path(mapping)
+    if not where.is_dir():
+        found = "a file" if where.exists() else "nothing"
+        raise SourceError("The source is not a folder", where=where, found=found, wanted="a folder of tables")
+    said = read_mapping(file)
+    engine = engine or ibis.duckdb.connect()
+    links, notes_of_links = open_links(engine, where, said)
+    cells, notes_of_cells = read_cells(engine, where, said, links)
+    _check_ends(links, cells.table)
+    return Source(
+        dataset=said.dataset,
+        materialization=said.version,
+        tables={MAPPED_CELLS: cells, links.name: links},
+        location=str(where),
+        citation=said.citation,
+        parameters=(("mapping_sha256", hashlib.sha256(file.read_bytes()).hexdigest()),),
+        notes=(*notes_of_cells, *notes_of_links),
+        axis=_axis(said),
+        input_types=said.network.input if said.network else (),
+    )
+
+
+def _axis(said: ConnectomeMapping) -> StraightAxis | None:
+    if said.depth is None or said.depth.axis is None or said.depth.pia is None:
+        return None
+    x, y, z = (place * unit for place, unit in zip(said.depth.pia, said.cells.unit_nm, strict=True))
+    return StraightAxis(direction=said.depth.axis, pia_nm=(x, y, z))
+
+
+def _check_ends(links: SourceTable, cells: ir.Table) -> None:
+    """Refuse tables whose ids have nothing in common, as ids of two versions."""
+    pre, post = (links.table[end].isin(cells.source_id) for end in ("pre", "post"))
+    if links.table.filter(pre & post).limit(1).count().to_pyarrow().as_py():
+        return
+    ours, theirs = (table.order_by(key).limit(1)[key] for table, key in ((cells, "source_id"), (links.table, "pre")))
+    found = " and ".join(", ".join(map(str, ids.to_pyarrow().to_pylist())) or "nothing" for ids in (ours, theirs))
+    raise SourceError(
+        f"No row of the {links.name} has both ends among the cells",
+        where=links.file,
+        found=f"ids such as {found}",
+        wanted="the same ids in both tables",
+        fix="check that both tables are of one version, and which columns hold the ids",
+    )
