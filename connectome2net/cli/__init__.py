@@ -11,6 +11,7 @@ import click
 
 from connectome2net.cli.commands import compile_, evaluate, extract, inspect, train, validate
 from connectome2net.cli.demo import demo
+from connectome2net.cli.doctor import doctor
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -27,7 +28,7 @@ def c2n() -> None:
     """  # noqa: D301 - click wants the backspace
 
 
-for command in (extract, inspect, validate, compile_, train, evaluate, demo):
+for command in (extract, inspect, validate, compile_, train, evaluate, demo, doctor):
     c2n.add_command(command)
 
 

@@ -8,7 +8,8 @@ from connectome2net.sources import open_source
 
 
 @pytest.fixture(autouse=True)
-def empty_environment(monkeypatch):
+def empty_environment(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))  # where CAVEclient keeps a token
     for name in ("C2N_SOURCE", "CAVE_TOKEN"):
         monkeypatch.delenv(name, raising=False)
 
@@ -36,11 +37,11 @@ def test_no_source_lists_the_ways_the_stand_in_included():
         open_source()
 
 
-def test_a_token_is_no_source_yet(monkeypatch):
+def test_with_a_token_the_source_is_cave(monkeypatch):
     monkeypatch.setenv("CAVE_TOKEN", "secret")
-    with pytest.raises(SourceError, match="CAVE_TOKEN is set, but the CAVE source is not built yet") as caught:
-        open_source()
-    assert "secret" not in str(caught.value)
+    monkeypatch.setenv("C2N_CAVE_SERVER", "http://127.0.0.1:1")
+    monkeypatch.setattr("connectome2net.sources.cave.open.open_cave", lambda text: text)
+    assert open_source() == "cave"
 
 
 def test_options_that_would_be_ignored_are_refused(tmp_path):

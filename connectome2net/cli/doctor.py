@@ -1,0 +1,123 @@
+"""``c2n doctor``: what this machine has, and whether CAVE can be used.
+
+Enters: a source to ask for. Leaves: a line for each thing, and 1 if one of them is a problem.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from connectome2net.errors import SourceError
+
+if TYPE_CHECKING:
+    from connectome2net.sources.cave.health import Finding
+
+PACKAGE = "connectome2net"
+NAMED = ("torch", "numpy", "pandas", "pyarrow", "duckdb", "ibis-framework", "caveclient")
+"""The packages whose versions matter when something goes wrong."""
+ROOM_GB = 5.0
+"""Tables of labels and a column take far less; a run of training, with its checkpoints, may not."""
+MARKS = {"ok": ("ok", "green"), "warning": ("warning", "yellow"), "problem": ("problem", "red")}
+
+
+@click.command()
+@click.option("--source", metavar="CAVE", help="cave[:DATASTACK][@VERSION]; then CAVE has to work.  [default: cave]")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+def doctor(source: str | None, as_json: bool) -> None:
+    """Check packages, devices, disk, the CAVE token, its server and version; say what is wrong."""
+    findings = [*_packages(), *_devices(), *_disk(), *_cave(source)]
+    well = all(finding.state != "problem" for finding in findings)
+    if as_json:
+        rows = [{"name": f.name, "state": f.state, "text": f.text} for f in findings]
+        click.echo(json.dumps({"well": well, "findings": rows}, indent=1, ensure_ascii=False))
+    else:
+        for finding in findings:
+            word, colour = MARKS[finding.state]
+            text = finding.text.replace("\n", "\n" + " " * 21)
+            click.echo(f"{click.style(f'{word:<8}', fg=colour)} {finding.name:<11} {text}")
+    sys.exit(0 if well else 1)
+
+
+def _packages() -> Iterator[Finding]:
+    """Compare what is installed with what the package asks for."""
+    from importlib.metadata import PackageNotFoundError, requires, version
+
+    from packaging.requirements import Requirement
+
+    from connectome2net.sources.cave.health import Finding
+
+    python = ".".join(map(str, sys.version_info[:3]))
+    there, wrong = [f"{PACKAGE} {version(PACKAGE)}"], []
+    for wanted in map(Requirement, requires(PACKAGE) or []):
+        if wanted.marker is not None and not wanted.marker.evaluate({"extra": ""}):
+            continue
+        try:
+            found = version(wanted.name)
+        except PackageNotFoundError:
+            found = "missing"
+        if found == "missing" or not wanted.specifier.contains(found, prereleases=True):
+            wrong.append(f"{wanted.name} is {found}, wanted {wanted.specifier or 'any'}")
+        if wanted.name in NAMED:
+            there.append(f"{wanted.name} {found}")
+    yield Finding("python", "ok", python)
+    if wrong:
+        yield Finding("packages", "problem", "; ".join(wrong) + "\npip install -c constraints.txt connectome2net")
+    else:
+        yield Finding("packages", "ok", ", ".join(there))
+
+
+def _devices() -> Iterator[Finding]:
+    import torch
+
+    from connectome2net.sources.cave.health import Finding
+
+    names = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
+    names += ["mps"] if torch.mps.is_available() else []
+    yield Finding("devices", "ok", ", ".join([f"cpu, {torch.get_num_threads()} threads", *names]))
+    if torch.backends.mkl.is_available():
+        yield Finding("mkl", "ok", "sparse products on the CPU use MKL")
+    else:
+        yield Finding("mkl", "warning", "torch is built without MKL: sparse products on the CPU are slower")
+
+
+def _disk() -> Iterator[Finding]:
+    import shutil
+
+    from connectome2net.sources.cave.cache import cache_root
+    from connectome2net.sources.cave.health import Finding
+
+    for name, folder, way_out in (
+        ("cache", cache_root(), "another folder: C2N_CACHE=DIR"),
+        ("here", Path.cwd(), "another folder"),
+    ):
+        there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+        free = shutil.disk_usage(there).free / 1e9
+        if not there.is_dir() or not os.access(there, os.W_OK):
+            yield Finding(name, "problem", f"{folder} cannot be written\ntake {way_out}")
+        elif free < ROOM_GB:
+            yield Finding(name, "warning", f"{folder}: {free:.1f} GB free\nmake room, or take {way_out}")
+        else:
+            yield Finding(name, "ok", f"{folder}: {free:,.0f} GB free")
+
+
+def _cave(source: str | None) -> Iterator[Finding]:
+    """Examine CAVE; what fails is a problem only to those who asked for it."""
+    from connectome2net.sources.cave.address import is_cave, read_address
+    from connectome2net.sources.cave.health import Finding, examine
+
+    if source is not None and not is_cave(source):
+        raise SourceError(
+            "doctor looks at CAVE only", where="--source", found=source, wanted="cave[:DATASTACK][@VERSION]"
+        )
+    for finding in examine(read_address(source or "cave")):
+        if finding.state == "problem" and source is None:
+            yield Finding(finding.name, "warning", f"{finding.text}\n(needed for --source cave only)")
+        else:
+            yield finding

@@ -1,0 +1,197 @@
+"""All rows of a query, and the proof that they are all.
+
+Enters: a query. Leaves: a parquet file with its rows, sorted by id. A server cuts an answer at a number of rows that it
+does not tell beforehand, and it hands rows out in no order, so that paging loses and repeats rows. So the query is
+counted, split until each piece is small, each piece is counted, and what arrives is compared: each piece with its
+count, the sum with the count of the whole, every row with what was asked, every id once. What does not agree is an
+error, and only pieces that agree are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from connectome2net.errors import SourceError
+from connectome2net.sources.cave.cache import Cache
+from connectome2net.sources.cave.progress import Progress
+from connectome2net.sources.cave.query import Among, Query, digest
+from connectome2net.sources.cave.server import Server
+from connectome2net.sources.microns import TABLES, Kind
+
+PIECE_ROWS = 50_000
+"""A quarter of the smallest number of rows at which a server is known to cut (200,000, MaterializationEngine's default;
+500,000 on some): half a minute of synapses, so that a download that is killed loses little."""
+ARROW: dict[Kind, pa.DataType] = {"id": pa.int64(), "size": pa.float64(), "number": pa.float64(), "text": pa.string()}
+
+
+@dataclass
+class Download:
+    """One query on its way.
+
+    Attributes:
+        server: whom to ask.
+        cache: where pieces are kept.
+        query: what is asked.
+        piece_rows: no piece is larger; less, once the server has said that it cuts sooner.
+        pieces: names of the pieces that have arrived.
+    """
+
+    server: Server
+    cache: Cache
+    query: Query
+    piece_rows: int = PIECE_ROWS
+    pieces: list[str] = field(default_factory=list)
+
+    def run(self) -> Path:
+        """Download what is not there yet.
+
+        Raises:
+            SourceError: rows are lost, repeated or foreign; the server refuses; the cache cannot be written.
+        """
+        table, name = self.query.table, digest(self.query)
+        total = self.server.count(self.query)
+        with Progress(table, total) as progress:
+            arrived = list(self._arriving(self.query, total, progress))
+        rows = _together(arrived, table)
+        _refuse_difference(rows.num_rows, total, where=f"{self.server.address}/{table}")
+        _refuse_repeated(rows, where=f"{self.server.address}/{table}")
+        path = self.cache.write(table, name, rows)
+        self.cache.remove(table, self.pieces)
+        return path
+
+    def _arriving(self, query: Query, count: int, progress: Progress) -> Iterator[pa.Table]:
+        """Yield the pieces of a query that has so many rows."""
+        if not count:
+            return
+        if count > self.piece_rows:
+            yield from self._parts(query, count, progress)
+            return
+        name = digest(query)
+        piece = self.cache.read(query.table, name)
+        fetched = piece is None or piece.num_rows != count
+        if piece is None or fetched:
+            piece = self._fetch(query, count)
+        if piece is None:
+            yield from self._parts(query, count, progress)
+            return
+        if fetched:
+            self.cache.write(query.table, name, piece)
+        self.pieces.append(name)
+        progress.arrived(count, fetched=fetched)
+        yield piece
+
+    def _parts(self, query: Query, count: int, progress: Progress) -> Iterator[pa.Table]:
+        """Split a query, count its parts, and yield theirs."""
+        parts: list[Query] = [*query.parts(-(-count // self.piece_rows))]
+        if len(parts) < 2:
+            raise SourceError(
+                "The server cuts a piece that cannot be made smaller",
+                where=f"{self.server.address}/{query.table}",
+                found=f"{count:,} rows, and answers of {self.piece_rows:,} at most",
+                wanted="more rows in an answer",
+                fix="take the table from the published dumps",
+            )
+        counts = [self.server.count(part) for part in parts]
+        if sum(counts) != count:
+            raise SourceError(
+                "The server counts differently each time: the parts of a query do not add up to the whole",
+                where=f"{self.server.address}/{query.table}",
+                found=f"{sum(counts):,} rows in {len(parts)} parts",
+                wanted=f"{count:,} rows",
+                fix="nothing is written; try again later, and tell those who run the server",
+            )
+        for part, rows in zip(parts, counts, strict=True):
+            yield from self._arriving(part, rows, progress)
+
+    def _fetch(self, query: Query, count: int) -> pa.Table | None:
+        """Fetch a piece; None if the server says that it cut it, so that it must be smaller."""
+        for last in (False, True):
+            frame, limited_to = self.server.rows(query)
+            if len(frame) == count:
+                break
+            if limited_to is not None and len(frame) < count:
+                self.piece_rows = max(1, min(limited_to, count - 1))
+                return None
+            if last:
+                _refuse_difference(len(frame), count, where=f"{self.server.address}/{query.table}")
+        piece = _typed(frame, query.table)
+        _refuse_foreign(piece, query, where=f"{self.server.address}/{query.table}")
+        _refuse_repeated(piece, where=f"{self.server.address}/{query.table}")
+        return piece.sort_by("id")
+
+
+def _typed(frame: pd.DataFrame, table: str) -> pa.Table:
+    """Keep the columns that are used; ids as int64, whatever the server made of the others in this piece."""
+    kinds: dict[str, Kind] = {"id": "id", "target_id": "id", **TABLES[table].optional, **TABLES[table].required}
+    raw = pa.Table.from_pandas(frame, preserve_index=False)
+    columns: dict[str, pa.ChunkedArray] = {}
+    for name, kind in sorted(kinds.items()):
+        if name not in raw.column_names:
+            continue
+        column = raw[name]
+        if kind == "id" and not pa.types.is_integer(column.type):
+            raise SourceError(
+                "An id has the wrong type",
+                where=f"{table}, column {name}",
+                found=f"{column.type}, {column.null_count} of {len(column)} empty",
+                wanted="whole numbers (int64): a float cannot hold an id above 2^53",
+                fix="tell those who run the server; c2n does not guess ids",
+            )
+        columns[name] = column.cast(ARROW[kind]) if kind in ARROW else column
+    return pa.table(columns).replace_schema_metadata(None)
+
+
+def _together(pieces: list[pa.Table], table: str) -> pa.Table:
+    """Join pieces, sorted by id."""
+    if not pieces:
+        shape = TABLES[table]
+        kinds = {"id": "id", **shape.required}
+        return pa.schema([(name, ARROW.get(kind, pa.bool_())) for name, kind in sorted(kinds.items())]).empty_table()
+    return pa.concat_tables(pieces, promote_options="permissive").combine_chunks().sort_by("id")
+
+
+def _refuse_difference(found: int, wanted: int, *, where: str) -> None:
+    if found != wanted:
+        raise SourceError(
+            "Rows are missing" if found < wanted else "There are more rows than the server counts",
+            where=where,
+            found=f"{found:,} rows",
+            wanted=f"{wanted:,} rows, as the server counts them",
+            fix="nothing is written; repeat the command, with smaller pieces if it stays: C2N_CAVE_PIECE_ROWS=10000",
+        )
+
+
+def _refuse_repeated(rows: pa.Table, *, where: str) -> None:
+    if (different := pc.count_distinct(rows["id"]).as_py()) != rows.num_rows:
+        raise SourceError(
+            "Rows come more than once",
+            where=f"{where}, column id",
+            found=f"{rows.num_rows - different:,} repeated ids among {rows.num_rows:,} rows",
+            wanted="every id once",
+            fix="nothing is written; repeat the command",
+        )
+
+
+def _refuse_foreign(piece: pa.Table, query: Query, *, where: str) -> None:
+    """Look at every row again: a filter that the server does not know is silently not applied."""
+    if isinstance(query, Among):
+        ends = {"pre_pt_root_id": query.pre, "post_pt_root_id": query.post}
+        asked = np.logical_and.reduce([np.isin(piece[name].to_numpy(), ids) for name, ids in ends.items()])
+    else:
+        ids = piece["id"].to_numpy()
+        asked = (ids >= query.first) & (ids < (np.iinfo(np.int64).max if query.end is None else query.end))
+    if not asked.all():
+        raise SourceError(
+            "The server sends rows that were not asked for",
+            where=where,
+            found=f"{(~asked).sum():,} of {len(asked):,} rows outside the filter",
+            wanted="a filter that is applied",
+            fix="nothing is written; `c2n doctor` says which server and CAVEclient these are",
+        )

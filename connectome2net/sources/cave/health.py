@@ -1,0 +1,70 @@
+"""Whether CAVE can be used, step by step.
+
+Enters: an address. Leaves: findings, each ok, warning or problem; after the first problem nothing more is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from connectome2net.errors import SourceError
+from connectome2net.sources.cave.address import Address
+from connectome2net.sources.cave.server import Server, check_version, connect
+from connectome2net.sources.cave.session import Patience
+from connectome2net.sources.cave.token import find_token
+from connectome2net.sources.microns import SYNAPSES, TABLES
+
+QUICK = Patience(connect_s=3.0, read_s=10.0, tries=1)
+SOON_DAYS = 60
+"""A version that expires within this is worth a word."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        name: what it is.
+        state: whether it can be used.
+        text: what was found and, where it is not well, the way out.
+    """
+
+    name: str
+    state: Literal["ok", "warning", "problem"]
+    text: str
+
+
+def examine(address: Address, *, patience: Patience = QUICK) -> Iterator[Finding]:
+    """Look for the token, the server, the datastack, the version and its tables, until one of them fails."""
+    at = "token"
+    try:
+        token = find_token(address.server)
+        yield Finding("token", "ok", f"found in {token.place}")
+        at = "server"
+        server = connect(address, token, patience=patience)
+        yield Finding("server", "ok", f"{address.server} answers, accepts the token and knows {address.datastack}")
+        at = "version"
+        check_version(server)
+        yield _expiry(server)
+        at = "tables"
+        yield _tables(server)
+    except SourceError as error:
+        yield Finding(at, "problem", str(error))
+
+
+def _expiry(server: Server) -> Finding:
+    version = server.address.version
+    expires = server.about_version()["expires_on"]
+    days = (expires - datetime.now(UTC)).days
+    text = f"{version} is there, the terms of use are accepted; it expires on {expires:%Y-%m-%d}"
+    return Finding("version", "warning" if days < SOON_DAYS else "ok", text)
+
+
+def _tables(server: Server) -> Finding:
+    there = set(server.tables())
+    known = sorted(there & set(TABLES))
+    state: Literal["ok", "warning"] = "ok" if SYNAPSES in there else "warning"
+    return Finding("tables", state, f"{len(there)} tables, among them {', '.join(known) or 'none that c2n reads'}")

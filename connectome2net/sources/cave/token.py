@@ -1,0 +1,75 @@
+"""The token that CAVE wants even for public data.
+
+Enters: ``CAVE_TOKEN``, else CAVEclient's own file. Leaves: the token and where it was found. It is never made (a new
+token makes the old one invalid), never written and never shown.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+
+from caveclient.auth import AuthClient, default_token_file
+
+from connectome2net.errors import SourceError
+from connectome2net.sources.cave.address import read_address
+
+
+@dataclass(frozen=True)
+class Token:
+    """A token.
+
+    Attributes:
+        text: the secret; not in ``repr``.
+        place: where it was found.
+    """
+
+    text: str = field(repr=False)
+    place: str
+
+
+def find_token(server: str) -> Token:
+    """Look for the token.
+
+    Args:
+        server: address of the global server; CAVEclient keeps a file for each.
+
+    Raises:
+        SourceError: there is none, or CAVEclient's file is broken.
+    """
+    if text := os.environ.get("CAVE_TOKEN", "").strip():
+        return Token(text, "CAVE_TOKEN")
+    files = f"CAVEclient's file ({default_token_file})"
+    try:
+        text = AuthClient(server_address=server).token
+    except (OSError, ValueError, AttributeError) as error:
+        raise SourceError(
+            "CAVEclient's token cannot be read", where=files, found=type(error).__name__, fix=_way_out(server)
+        ) from error
+    if not isinstance(text, str) or not text.strip():
+        raise SourceError(
+            "There is no CAVE token",
+            where=f"CAVE_TOKEN, {files}",
+            found="nothing",
+            wanted="the token of a CAVE account",
+            fix=_way_out(server),
+        )
+    return Token(text.strip(), files)
+
+
+def has_token() -> bool:
+    """Tell whether there is a token for the default server."""
+    if os.environ.get("CAVE_TOKEN", "").strip():
+        return True
+    try:
+        find_token(read_address("cave").server)
+    except SourceError:
+        return False
+    return True
+
+
+def _way_out(server: str) -> str:
+    return (
+        f"sign in at {server}/sticky_auth/settings/tokens, copy a token that is there and set CAVE_TOKEN to it (making "
+        "a new one ends the old one); without a token: --source DIR or --source synthetic"
+    )
