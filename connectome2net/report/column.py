@@ -14,7 +14,18 @@ from matplotlib.lines import Line2D
 
 from connectome2net.report import panels
 from connectome2net.report.measures import bin_synapses, degrees, is_proofread, order_cells
-from connectome2net.report.page import HEIGHT_IN, QUIET, WIDTH_IN, check_format, head, own_style, place, plain, save
+from connectome2net.report.page import (
+    HEIGHT_IN,
+    QUIET,
+    WIDTH_IN,
+    check_format,
+    head,
+    own_style,
+    place,
+    plain,
+    save,
+    write,
+)
 from connectome2net.spec import Spec
 from connectome2net.spec.tables import EI_CLASSES, values
 
@@ -22,7 +33,7 @@ MATRIX_IN = 4.0
 MOST_BINS = 400
 """Two pixels of a PNG to a bin."""
 TOP_IN = 7.72
-LEFT_IN = 5.3
+LEFT_IN = 5.2
 
 
 def draw_column(spec: Spec, path: str | Path) -> Path:
@@ -58,33 +69,50 @@ def column_figure(spec: Spec) -> Figure:
 
 def _title(figure: Figure, spec: Spec) -> None:
     anatomy, class_N = spec.anatomy, values(spec.cells, "ei_class")
-    figure.text(0.025, 8.22 / HEIGHT_IN, panels.cut(spec.name, 48), size=16, weight="bold", va="baseline")
-    classes = ", ".join(f"{n:,} {name}" for name in EI_CLASSES if (n := int((class_N == name).sum())))
+    write(figure, spec.name, bottom=8.22, size=16, width=7.6 if anatomy.synthetic else 11.4, weight="bold")
+    synapses = int(values(spec.edges, "synapse_count").sum())
     facts = (
-        f"{panels.cut(anatomy.dataset, 40)} @ {panels.cut(anatomy.materialization, 20)}",
-        f"{spec.cells.num_rows:,} cells ({classes})",
-        f"{spec.edges.num_rows:,} edges",
-        f"{int(values(spec.edges, 'synapse_count').sum()):,} synapses",
+        f"{anatomy.dataset} @ {anatomy.materialization}",
+        *(
+            f"{n:,} {word}{'s' * (n != 1)}"
+            for n, word in ((spec.cells.num_rows, "cell"), (spec.edges.num_rows, "edge"), (synapses, "synapse"))
+        ),
     )
-    figure.text(0.025, 8.0 / HEIGHT_IN, "   |   ".join(facts), size=10, va="baseline", color=QUIET)
+    write(figure, "   |   ".join(facts), bottom=8.0, size=10, width=6.6, color=QUIET)
     if anatomy.synthetic:
         box = {"facecolor": "#f0e442", "edgecolor": "none", "boxstyle": "square,pad=0.35"}
         words = "SYNTHETIC: no cell of it was measured"
         figure.text(0.975, 8.26 / HEIGHT_IN, words, size=11, weight="bold", ha="right", va="baseline", bbox=box)
     marks = [
-        Line2D([], [], color=look.colour, marker=look.mark, linestyle="", markersize=7, label=f"{look.letter} {name}")
-        for name, look in panels.LOOKS.items()
-        if (class_N == name).any()
+        Line2D(
+            [],
+            [],
+            color=look.colour,
+            marker=look.mark,
+            linestyle="",
+            markersize=7,
+            label=f"{look.letter}  {n:,} {word}",
+        )
+        for word, look in panels.LOOKS.items()
+        if (n := int((class_N == word).sum()))
     ]
-    corner = (0.98, 8.03 / HEIGHT_IN)
-    figure.legend(handles=marks, loc="center right", bbox_to_anchor=corner, ncols=3, handletextpad=0.1, fontsize=10)
+    corner = (0.985, 8.04 / HEIGHT_IN)
+    options = {"ncols": 3, "handletextpad": 0.1, "columnspacing": 1.2, "fontsize": 9.5}
+    figure.legend(handles=marks, loc="center right", bbox_to_anchor=corner, **options)
 
 
 def _cells(figure: Figure, spec: Spec) -> None:
     lateral, depth = values(spec.cells, "soma_x_nm"), values(spec.cells, "soma_depth_um")
     missing = int((np.isnan(lateral) | np.isnan(depth)).sum())
     if missing == spec.cells.num_rows:
-        head(figure, "a  Cells by type", "No cell has a depth below the pia.", left=0.3, top=TOP_IN, width=4.2)
+        head(
+            figure,
+            "a  Cells by type",
+            "No cell has a position and a depth below the pia.",
+            left=0.3,
+            top=TOP_IN,
+            width=4.2,
+        )
         panels.draw_types(place(figure, left=1.4, bottom=0.5, width=2.7, height=6.6), spec)
         return
     without = f" {missing:,} cell{'s' * (missing != 1)} without position not drawn." if missing else ""
@@ -104,13 +132,14 @@ def _matrix(figure: Figure, spec: Spec) -> None:
     synapses, pairs = bin_synapses(spec, order, most_bins=MOST_BINS)
     key = "lamina, class, type, depth" if set(order.blocks) - set(EI_CLASSES) else "class, type, depth"
     caption = f"A column of pixels is what a cell sends, a row what it receives; cells by {key}."
-    head(figure, "b  Matrix W[post, pre]", caption, left=LEFT_IN - 0.5, top=TOP_IN, width=4.5)
+    head(figure, "b  Matrix W[post, pre]", caption, left=LEFT_IN - 0.6, top=TOP_IN, width=4.6)
     axes = place(figure, left=LEFT_IN, bottom=3.1, width=MATRIX_IN, height=MATRIX_IN)
     images = panels.draw_matrix(axes, synapses, pairs, order)
-    left, width = LEFT_IN + MATRIX_IN + 0.35, WIDTH_IN - LEFT_IN - MATRIX_IN - 0.6
+    left, width = LEFT_IN + MATRIX_IN + 0.3, WIDTH_IN - LEFT_IN - MATRIX_IN - 0.55
     for at, (name, image) in enumerate(images.items()):
         bar = place(figure, left=left, bottom=3.75 - 0.15 * at, width=width, height=0.13)
         figure.colorbar(image, cax=bar, orientation="horizontal", ticks=panels.ticks_of(image), format=plain)
+        bar.minorticks_off()
         bar.text(-0.03, 0.5, panels.LOOKS[name].letter, transform=bar.transAxes, ha="right", va="center")
         bar.tick_params(labelbottom=at == len(images) - 1, length=2 * (at == len(images) - 1))
     if images:
@@ -122,11 +151,11 @@ def _matrix(figure: Figure, spec: Spec) -> None:
 def _degrees(figure: Figure, spec: Spec) -> None:
     in_degree, out_degree = degrees(spec)
     proofread, denied, unknown = is_proofread(spec.cells)
-    words = [f"{what} ({n:,})" for n, what in ((denied, "not proofread"), (unknown, "not known to be")) if n]
+    words = [f"{what} ({n:,})" for n, what in ((denied, "not proofread"), (unknown, "proofreading not known")) if n]
     caption = "Share of cells with at least so many partners."
     if words:
         caption += f" Dashed: axon {' or '.join(words)}, a lower bound."
-    head(figure, "c  Degrees", caption, left=LEFT_IN - 0.5, top=2.42, width=4.5)
+    head(figure, "c  Degrees", caption, left=LEFT_IN - 0.6, top=2.42, width=4.6)
     first = place(figure, left=LEFT_IN, bottom=0.5, width=1.75, height=1.25)
     second = place(figure, left=LEFT_IN + 2.1, bottom=0.5, width=1.75, height=1.25)
     panels.draw_degrees(first, spec, in_degree, np.ones_like(proofread))
@@ -137,16 +166,16 @@ def _degrees(figure: Figure, spec: Spec) -> None:
 
 
 def _edges(figure: Figure, spec: Spec) -> None:
-    left, width = LEFT_IN + MATRIX_IN + 0.35, WIDTH_IN - LEFT_IN - MATRIX_IN - 0.6
+    left, width = LEFT_IN + MATRIX_IN + 0.3, WIDTH_IN - LEFT_IN - MATRIX_IN - 0.55
     head(
         figure,
         "d  Class to class",
-        "From E to I means: E is presynaptic.",
+        "Arrows run from sender to receiver; share of all possible pairs.",
         left=left,
         top=TOP_IN,
         width=width,
     )
     panels.draw_class_pairs(place(figure, left=left, bottom=4.6, width=width, height=2.45), spec)
-    axes = place(figure, left=left + 0.45, bottom=0.5, width=width - 0.45, height=1.25)
+    axes = place(figure, left=left + 0.5, bottom=0.5, width=width - 0.5, height=1.25)
     caption = panels.draw_synapses_per_edge(axes, spec)
     head(figure, "e  Synapses per edge", caption, left=left, top=2.42, width=width)

@@ -118,6 +118,12 @@ def head(figure: Figure, title: str, caption: str, *, left: float, top: float, w
     figure.text(left / WIDTH_IN, (top - 0.08) / HEIGHT_IN, lines, size=9, color=QUIET, va="top", linespacing=1.15)
 
 
+def write(figure: Figure, words: str, *, bottom: float, size: float, width: float, **options: Any) -> None:
+    """Write a line from the left margin, smaller where it would be wider than so many inches."""
+    text = figure.text(0.3 / WIDTH_IN, bottom / HEIGHT_IN, words, size=size, va="baseline", **options)
+    text.set_fontsize(size * min(1.0, width * figure.dpi / text.get_window_extent().width))
+
+
 def spread(places: Sequence[float], *, gap: float, low: float, high: float) -> list[float]:
     """Move ascending places apart, as little as a pass from each end can, so that labels do not overlap.
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.image import AxesImage
-from matplotlib.ticker import LogLocator, MaxNLocator
+from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from connectome2net.report.measures import FloatArray, IntArray, Order, class_index, class_pairs, share_with_at_least
 from connectome2net.report.page import INK, PALE, QUIET, plain, spread
@@ -163,7 +163,7 @@ def draw_matrix(axes: Axes, synapses: FloatArray, pairs: FloatArray, order: Orde
                 images[name] = axes.imshow(shown, cmap=shades, norm=scale, extent=extent, interpolation="none")
     axes.set(xlim=(0, size), ylim=(size, 0), xticks=[], yticks=[])
     axes.set_xlabel("presynaptic cell", labelpad=18)
-    axes.set_ylabel("postsynaptic cell", labelpad=32)
+    axes.set_ylabel("postsynaptic cell", labelpad=48)
     axes.spines[:].set_visible(True)
     _name_blocks(axes, order)
     return images
@@ -185,7 +185,8 @@ def _name_blocks(axes: Axes, order: Order) -> None:
     for name, x in zip(names, spread(centres, gap=size * 0.075, low=0, high=size), strict=True):
         axes.text(x, size * 1.015, LOOKS[name].letter if name in LOOKS else name, ha="center", va="top")
     for name, y in zip(names, spread(centres, gap=size * 0.04, low=0, high=size), strict=True):
-        axes.text(-size * 0.015, y, name, ha="right", va="center")
+        short = LOOKS[name].letter if name in ("excitatory", "inhibitory") else name
+        axes.text(-size * 0.015, y, short, ha="right", va="center")
 
 
 def draw_degrees(axes: Axes, spec: Spec, degree: IntArray, solid: npt.NDArray[np.bool_]) -> None:
@@ -205,9 +206,7 @@ def draw_degrees(axes: Axes, spec: Spec, degree: IntArray, solid: npt.NDArray[np
                 value, share = np.r_[value, value[-1]], np.r_[share, 0.0]
                 axes.step(value, share, where="pre", linestyle=line, color=LOOKS[name].colour, linewidth=1.4)
     axes.set(xscale="log", xlim=(0.9, max(10, degree.max() * 1.15)), ylim=(0, 1.02))
-    axes.xaxis.set_major_formatter(plain)
-    axes.grid(color="#e6e4de", linewidth=0.6)
-    axes.set_axisbelow(True)
+    _count_axis(axes)
 
 
 def draw_synapses_per_edge(axes: Axes, spec: Spec) -> str:
@@ -222,12 +221,12 @@ def draw_synapses_per_edge(axes: Axes, spec: Spec) -> str:
         if (chosen := count_E[class_E == at]).size:
             value, edges = np.unique(chosen, return_counts=True)
             look = LOOKS[name]
-            axes.plot(value, edges, color=look.colour, marker=look.mark, markersize=3.5, linewidth=1)
+            axes.plot(value, edges, color=look.colour, marker=look.mark, markersize=3.5, linestyle="")
     axes.set(xscale="log", yscale="log", xlabel="synapses of an edge", ylabel="edges")
     axes.set(xlim=(0.9, max(10, count_E.max(initial=1) * 1.15)), ylim=(0.7, max(10, len(count_E)) * 1.5))
-    axes.xaxis.set_major_formatter(plain)
-    axes.yaxis.set_major_formatter(plain)
-    axes.grid(color="#e6e4de", linewidth=0.6)
+    axes.yaxis.set_major_formatter(EngFormatter(sep=""))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    _count_axis(axes)
     if not len(count_E):
         return "There are no edges."
     return f"{(count_E == 1).mean():.0%} of edges are one synapse; the most is {count_E.max():,}."
@@ -236,19 +235,19 @@ def draw_synapses_per_edge(axes: Axes, spec: Spec) -> str:
 def draw_class_pairs(axes: Axes, spec: Spec) -> None:
     """Write the table of class pairs: edges, share of connected pairs, synapses per edge."""
     axes.set_axis_off()
-    rows = [("\nclasses", "\nedges", "share\nof pairs", "synapses\nper edge")]
+    rows = [("", "\nedges", "share of\npairs", "syn. per\nedge")]
     for row in class_pairs(spec):
         connected, mean = row["connected"], row["synapses_per_edge"]
         rows.append(
             (
                 f"{LOOKS[row['pre']].letter} \N{RIGHTWARDS ARROW} {LOOKS[row['post']].letter}",
                 f"{row['edges']:,}",
-                "" if connected is None else f"{connected:.2%}",
+                "" if connected is None else f"{connected:.{1 if connected >= 0.01 else 2}%}",
                 "" if mean is None else f"{mean:.2f}",
             )
         )
     for at, cells in enumerate(rows):
-        for place, text, side in zip((0, 0.49, 0.74, 1), cells, ("left", "right", "right", "right"), strict=True):
+        for place, text, side in zip((0, 0.48, 0.73, 1), cells, ("left", "right", "right", "right"), strict=True):
             axes.text(place, 1 - (at + bool(at) * 0.8) / 11, text, ha=side, va="top", color=INK if at else QUIET)
 
 
@@ -257,5 +256,12 @@ def cut(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
+def _count_axis(axes: Axes) -> None:
+    axes.xaxis.set_major_formatter(plain)
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.grid(color="#e6e4de", linewidth=0.6)
+    axes.set_axisbelow(True)
+
+
 def _few() -> MaxNLocator:
-    return MaxNLocator(3, integer=True)
+    return MaxNLocator(2, integer=True)
