@@ -8,12 +8,18 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import click
 
 from connectome2net.errors import LoadError, SpecError
 
+positive = click.FloatRange(min=0, min_open=True)
+source_option = click.option(
+    "--source",
+    metavar="WHERE",
+    help="cave[:DATASTACK][@VERSION], a folder of tables, or `synthetic`.  [default: C2N_SOURCE, else CAVE]",
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 spec_path = click.argument("spec", type=click.Path(path_type=Path), default=Path("spec.json"))
 data_option = click.option(
@@ -23,9 +29,32 @@ trust_option = click.option("--trust", is_flag=True, help="Run a model.py that w
 
 
 @click.command()
-@click.option("--column", default="v1", show_default=True, help="Which column to cut.")
-@click.option("--source", metavar="DIR", help="Folder of published tables, or `synthetic`.  [default: C2N_SOURCE]")
-@click.option("--network", default="column", show_default=True, help="Which network to assume: column or bionic.")
+@click.option("--column", help="v1, all, or a TOML file with centre_um and radius_um or side_um.  [default: v1]")
+@click.option("--radius-um", type=positive, help="Cut a cylinder about the column's centre along the axis of cortex.")
+@click.option("--side-um", type=positive, help="Cut a square about it instead.")
+@source_option
+@click.option(
+    "--laminae",
+    default="fixed",
+    show_default=True,
+    type=click.Choice(["fixed", "estimated"]),
+    help="Borders of mouse V1, or estimated from the types of the cells.",
+)
+@click.option(
+    "--require",
+    multiple=True,
+    type=click.Choice(["proofread-axon", "fully-extended-axon"]),
+    help="What a presynaptic cell must fulfil.",
+)
+@click.option("--min-synapses", default=1, show_default=True, type=click.IntRange(min=1), help="Fewest of an edge.")
+@click.option(
+    "--min-size-vx",
+    default=0,
+    show_default=True,
+    type=click.IntRange(min=0),
+    help="Least total cleft size of an edge, voxels.",
+)
+@click.option("--network", help="Which network to assume: column, bionic or types.  [default: column]")
 @click.option("--signs", type=click.Choice(["dale", "free"]), help="Signs of all weights.  [default: the network's]")
 @click.option("--out", default=".", show_default=True, type=click.Path(path_type=Path), help="Where to write.")
 @click.option("--name", help="Name of the spec.  [default: data set, column and network]")
@@ -34,16 +63,13 @@ trust_option = click.option("--trust", is_flag=True, help="Run a model.py that w
 @click.option("--position-unit", help="nm, voxel or um; overrules source.toml.")
 @click.option("--force", is_flag=True, help="Write over another spec.")
 def extract(
-    column: str,
     source: str | None,
-    network: str,
-    signs: Literal["dale", "free"] | None,
     out: Path,
-    name: str | None,
     cells: int | None,
     seed: int | None,
     position_unit: str | None,
     force: bool,
+    **choices: Any,
 ) -> None:
     """Cut a column out of a connectome and write spec.json with its two tables."""
     from connectome2net.cli.show import show_extraction
@@ -52,10 +78,11 @@ def extract(
     from connectome2net.spec import validate, write_spec
 
     tables = open_source(source, position_unit=position_unit, cells=cells, seed=seed)
-    spec = cut(tables, column=column, network=network, signs=signs, name=name)
+    spec = cut(tables, **choices)
     path = write_spec(spec, out, force=force)
     show_extraction(spec, path)
     if issues := validate(spec):
+        network = spec.network.name
         raise SpecError(f"the column is written, but network {network} does not fit it", issues, fix=f"edit {path}")
 
 

@@ -5,24 +5,39 @@ Enters: ``Source``. Leaves: ``Spec`` with labelled cells, edges, the chosen netw
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from typing import Literal
 
 import numpy as np
 import pyarrow as pa
 
-from connectome2net.extract.cell_classes import cell_types, ei_classes, proofreading
-from connectome2net.extract.column import cut, find_column
-from connectome2net.extract.connections import connect
-from connectome2net.extract.depth import check_depth, soma_depth_um, soma_position_nm
-from connectome2net.extract.laminae import LAMINAE, assign_laminae
-from connectome2net.extract.quality import findings, step
-from connectome2net.sources.microns import CENSUS
+from connectome2net.extract.cell_classes import classify
+from connectome2net.extract.column import cut, find_column, positions_nm
+from connectome2net.extract.connections import connect, threshold
+from connectome2net.extract.depth import check_depth, soma_depth_um
+from connectome2net.extract.laminae import How, find_lamina, lamina_confidence
+from connectome2net.extract.populations import network_of_types
+from connectome2net.extract.proofreading import accepted, proofreading
+from connectome2net.extract.quality import Account, finding, findings
+from connectome2net.extract.segmentation import NEAR_UM, merged_outside, near_border, unmerged
+from connectome2net.sources.microns import NUCLEI
 from connectome2net.sources.source import Source
 from connectome2net.spec import Spec, SpecDocument, load_preset, make_spec
-from connectome2net.spec.model import FORMAT, FORMAT_VERSION, Anatomy, Column, Provenance, SourceTable, TableFile
+from connectome2net.spec.model import (
+    FORMAT,
+    FORMAT_VERSION,
+    Anatomy,
+    Column,
+    Conflict,
+    Finding,
+    Laminae,
+    Provenance,
+    SourceTable,
+    TableFile,
+)
 from connectome2net.spec.network import Network
-from connectome2net.spec.tables import CELLS_SCHEMA
+from connectome2net.spec.tables import CELLS_OPTIONAL, CELLS_SCHEMA, values
 
 UNWRITTEN = TableFile(file="unwritten", sha256="0" * 64, rows=0)
 """``make_spec`` puts the digests of the tables in its place."""
@@ -31,8 +46,14 @@ UNWRITTEN = TableFile(file="unwritten", sha256="0" * 64, rows=0)
 def extract(
     source: Source,
     *,
-    column: str = "v1",
-    network: str = "column",
+    column: str | None = None,
+    radius_um: float | None = None,
+    side_um: float | None = None,
+    laminae: How = "fixed",
+    require: Sequence[str] = (),
+    min_synapses: int = 1,
+    min_size_vx: int = 0,
+    network: str | None = None,
     signs: Literal["dale", "free"] | None = None,
     name: str | None = None,
 ) -> Spec:
@@ -40,45 +61,122 @@ def extract(
 
     Args:
         source: checked tables, from ``open_source``.
-        column: which column; ``v1`` is the census of the MICrONS V1 column.
-        network: which network to assume on it, the name of a preset.
+        column: which column: ``v1``, the census of the MICrONS V1 column; ``all``, every cell; or a TOML file with
+            ``centre_um``, ``radius_um`` or ``side_um``, and perhaps ``area``, ``top_um``, ``bottom_um``. Default is
+            ``v1``, or ``all`` of a mapped connectome.
+        radius_um: cut a cylinder of this radius about the column's centre, along the axis of cortex.
+        side_um: cut a square of this side about it.
+        laminae: ``fixed`` borders of V1, or ``estimated`` from the types of the cells of this column.
+        require: what a presynaptic cell must fulfil: ``proofread-axon``, ``fully-extended-axon``.
+        min_synapses: fewest synapses of an edge.
+        min_size_vx: least total cleft size of an edge, voxels of 4x4x40 nm.
+        network: which network to assume on it, the name of a preset, or ``types``: a population for each cell type.
+            Default is ``column``, or ``types`` for cells without laminae.
         signs: ``dale`` or ``free`` for all projections of the network; None keeps those of the preset.
         name: name of the spec; default is data set, column and network.
 
     Returns:
-        The spec. Cells stand in the order of nucleus id, edges in that of (post, pre).
+        The spec. Cells stand in the order of nucleus id (text order of ``source_id`` in a mapped connectome), edges in
+        that of (post, pre).
 
     Raises:
-        ExtractError: no such column, depths that cannot be right, a pair of cells twice.
+        ExtractError: no such column, no cell in it, depths that cannot be right, a pair of cells twice.
+        SourceError: tables that do not fit together.
         SpecError: no such network.
 
     Example:
         >>> extract(open_source("synthetic"))  # doctest: +SKIP
         Spec('minnie65_synthetic_v1_column', 1,351 cells, 75,063 edges)
     """
-    chosen, assumed = find_column(column), _with_signs(load_preset(network), signs)
-    census = cut(source)
-    proofread = proofreading(source, census)
-    cells = _label(source, census, proofread)
-    edges, edge_steps = connect(source, census)
-    steps = (step("cells of the census", source[CENSUS].rows, cells.num_rows, why=""), *edge_steps)
+    account = Account()
+    rows, chosen = cut(source, find_column(column, source=source, radius_um=radius_um, side_um=side_um), account)
+    rows, conflicts = classify(source, rows)
+    rows = _neurons(rows, conflicts, chosen.table, account)
+    proofread = proofreading(source, rows)
+    cells, borders = _label(source, rows, proofread, laminae)
+    edges, outside = connect(source, rows, account)
+    senders = {requirement: accepted(proofread, requirement) for requirement in require}
+    edges = threshold(edges, account, senders=senders, min_synapses=min_synapses, min_size_vx=min_size_vx)
+    cells = _append(cells, outside)
+    assumed = _with_signs(_assume(network, source, cells, edges), signs)
+    found = (*findings(cells, proofread, laminae=borders, notes=source.notes), *_of_segments(source, cells))
+    kept = set(values(cells, "source_id"))
+    anatomy = {
+        "steps": tuple(account.steps),
+        "findings": found,
+        "conflicts": tuple(conflict for conflict in conflicts if conflict.cell in kept) or None,
+    }
     document = SpecDocument(
         format=FORMAT,
         format_version=FORMAT_VERSION,
-        name=name or f"{source.dataset}_{column}_{network}",
-        anatomy=_anatomy(source, chosen).model_copy(
-            update={"steps": steps, "findings": findings(cells, proofread, notes=source.notes)}
-        ),
+        name=name or f"{source.dataset}_{chosen.name}_{assumed.name}",
+        anatomy=_anatomy(source, chosen, borders).model_copy(update=anatomy),
         network=assumed,
         provenance=Provenance(
             made_by="c2n extract",
             versions={item: version(item) for item in ("connectome2net", "standard-transform")},
-            parameters={"column": column, "network": network, "position_unit": source.position_unit}
+            parameters={"column": chosen.name, "network": assumed.name, "position_unit": source.position_unit}
+            | _asked(laminae=laminae, require=require, min_synapses=min_synapses, min_size_vx=min_size_vx)
             | dict(source.parameters),
             citation=source.citation,
         ),
     )
     return make_spec(document, cells=cells, edges=edges)
+
+
+def _asked(**choices: object) -> dict[str, str]:
+    """Return the choices that are not the usual ones, as text."""
+    usual = {"laminae": "fixed", "require": (), "min_synapses": 1, "min_size_vx": 0}
+    text = {
+        name: " ".join(value) if isinstance(value, (list, tuple)) else str(value) for name, value in choices.items()
+    }
+    return {name: text[name] for name, value in choices.items() if value and value != usual[name]}
+
+
+def _neurons(rows: pa.Table, conflicts: tuple[Conflict, ...], table: str | None, account: Account) -> pa.Table:
+    """Keep cells that are neurons, in segments of their own."""
+    ei_class = values(rows, "ei_class")
+    rows = account.keep("neurons", rows, ei_class != "nonneuron", why="glia and other cells that are no neurons")
+    if table == NUCLEI:
+        disputed = np.isin(values(rows, "source_id"), [conflict.cell for conflict in conflicts])
+        told = (values(rows, "ei_class") != "unknown") | disputed
+        rows = account.keep("cells of known class", rows, told, why="no table says what they are")
+    return unmerged(rows, account)
+
+
+def _label(source: Source, rows: pa.Table, proofread: pa.Table, how: How) -> tuple[pa.Table, Laminae]:
+    """Return the cells table, and the borders of laminae that were used."""
+    position_nm, cell_type, ei_class = positions_nm(rows), values(rows, "cell_type"), values(rows, "ei_class")
+    depth_um = soma_depth_um(source, rows, position_nm)
+    check_depth(depth_um, ei_class == "excitatory", source=source)
+    lamina, borders = find_lamina(source, rows, depth_um, how=how)
+    columns = {name: rows.column(name) for name in rows.column_names} | {
+        "cell_index": np.arange(rows.num_rows, dtype=np.int32),
+        "lamina": lamina,
+        "lamina_confidence": pa.array(lamina_confidence(lamina, cell_type, depth_um), from_pandas=True),
+        "soma_depth_um": pa.array(depth_um, from_pandas=True),
+        **{f"soma_{x}_nm": pa.array(position_nm[:, axis], from_pandas=True) for axis, x in enumerate("xyz")},
+        **{name: proofread.column(name) for name in proofread.column_names},
+    }
+    cells = pa.table({field.name: columns[field.name] for field in CELLS_SCHEMA}).cast(CELLS_SCHEMA)
+    return _append(cells, pa.table({name: columns[name] for name in CELLS_OPTIONAL.names if name in columns})), borders
+
+
+def _append(cells: pa.Table, measured: pa.Table) -> pa.Table:
+    """Append those optional columns that hold anything."""
+    for name in measured.column_names:
+        if measured.column(name).null_count < cells.num_rows:
+            field = CELLS_OPTIONAL.field(name)
+            cells = cells.append_column(field, measured.column(name).cast(field.type))
+    return cells.combine_chunks()
+
+
+def _assume(name: str | None, source: Source, cells: pa.Table, edges: pa.Table) -> Network:
+    """Return the network that is assumed: a preset, or one made from the types of the cells."""
+    laminar = set(values(cells, "lamina")) != {"unknown"}
+    if (name or ("column" if laminar else "types")) != "types":
+        return load_preset(name or "column")
+    return network_of_types(cells, edges, input_types=source.input_types)
 
 
 def _with_signs(network: Network, signs: Literal["dale", "free"] | None) -> Network:
@@ -90,36 +188,25 @@ def _with_signs(network: Network, signs: Literal["dale", "free"] | None) -> Netw
     return network.model_copy(update={"projections": projections})
 
 
-def _label(source: Source, census: pa.Table, proofread: pa.Table) -> pa.Table:
-    """Return the cells table of a census."""
-    cell_type, ei_class = cell_types(census), ei_classes(census)
-    position_nm = soma_position_nm(census, unit_nm=source.unit_nm)
-    depth_um = soma_depth_um(position_nm, dataset=source.dataset)
-    check_depth(depth_um, ei_class == "excitatory", source=source)
-    columns = {
-        "cell_index": np.arange(census.num_rows, dtype=np.int32),
-        "nucleus_id": census.column("id"),
-        "root_id": census.column("pt_root_id"),
-        "source_id": census.column("id").cast(pa.string()),
-        "cell_type": cell_type,
-        "ei_class": ei_class,
-        "lamina": assign_laminae(cell_type, depth_um),
-        "soma_depth_um": pa.array(depth_um, from_pandas=True),
-        "axon_proofread": proofread.column("axon_proofread"),
-    }
-    for axis, letter in enumerate("xyz"):
-        columns[f"soma_{letter}_nm"] = pa.array(position_nm[:, axis], from_pandas=True)
-    return pa.table({field.name: columns[field.name] for field in CELLS_SCHEMA}).cast(CELLS_SCHEMA).combine_chunks()
+def _of_segments(source: Source, cells: pa.Table) -> Iterator[Finding]:
+    """Report what the reconstruction did to cells that are kept."""
+    shared = merged_outside(source, cells)
+    text = "cells whose segment holds another nucleus outside the column: some of their synapses may be its"
+    yield from finding("merged outside", cells, shared, text)
+    split = [cells.column(f"soma_{axis}_nm").to_numpy(zero_copy_only=False) for axis in "xyz"]
+    near = near_border(source, np.stack(split, axis=1))
+    text = f"somata within {NEAR_UM:.0f} um of a side of the volume: their arbours are cut, and their synapses missing"
+    yield from finding("near the border", cells, near, text)
 
 
-def _anatomy(source: Source, column: Column) -> Anatomy:
+def _anatomy(source: Source, column: Column, laminae: Laminae) -> Anatomy:
     tables = (source.tables[name] for name in sorted(source.tables))
     return Anatomy(
         dataset=source.dataset,
         materialization=source.materialization,
         synthetic=source.synthetic,
         column=column,
-        laminae=LAMINAE,
+        laminae=laminae,
         sources=tuple(SourceTable(name=t.name, file=t.file, rows=t.rows, sha256=t.sha256) for t in tables),
         cells=UNWRITTEN,
         edges=UNWRITTEN,

@@ -1,46 +1,121 @@
-"""What each cell is: its type, its sign, and whether its axon was proofread.
+"""What each cell is: excitatory or inhibitory, and of which type, as several tables say.
 
-Enters: census rows and the proofreading table. Leaves: one value per cell.
+Enters: cells, and every table that names classes. Leaves: one class and type per cell, which tables decided, and the
+cells about which tables disagree.
 """
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
+from collections.abc import Mapping, Sequence
+
+import ibis
 import pyarrow as pa
 
-from connectome2net.sources.microns import EI_WORDS, PROOFREADING, TYPE_SYNONYMS
-from connectome2net.sources.source import Source
+from connectome2net.sources.microns import (
+    BAYLOR,
+    CENSUS,
+    CORRECTIONS,
+    EI_WORDS,
+    METAMODEL,
+    TYPE_SYNONYMS,
+)
+from connectome2net.sources.source import MAPPED_CELLS, Source
+from connectome2net.spec.model import Conflict
+
+Said = Mapping[str, tuple[str, str]]
+"""Table -> class and type that it gives to a cell."""
+
+BY_HAND = (*CORRECTIONS, CENSUS)
+"""Tables made by experts, the most recent first: each overrules all that follow."""
+BY_MODEL = (METAMODEL, BAYLOR)
+"""Classifiers. Their makers warn that the metamodel, which sees nuclei, calls some inhibitory cells of layer 5
+excitatory, and recommend the other, which sees dendritic spines, as a check; so neither overrules the other.
+Elabbady et al., Nature 640:478 (2025); Celii et al., Nature 640:487 (2025)."""
+SILENT, BOTH = "unknown", " and "
 
 
-def cell_types(census: pa.Table) -> npt.NDArray[np.str_]:
-    """Return the type of each cell under one name per type; ``unknown`` where the census is silent."""
-    words = census.column("cell_type").to_pylist()
-    return np.array([TYPE_SYNONYMS.get(word, word) or "unknown" for word in words], dtype=np.str_)
+def classify(source: Source, cells: pa.Table) -> tuple[pa.Table, tuple[Conflict, ...]]:
+    """Settle the class and the type of each cell.
 
+    A correction by hand comes before the census, the census before the agreement of the two classifiers, that before
+    one of them alone. Where only the classifiers speak and disagree, the class is ``unknown``: nothing is settled in
+    silence.
 
-def ei_classes(census: pa.Table) -> npt.NDArray[np.str_]:
-    """Return ``excitatory``, ``inhibitory`` or ``unknown`` for each cell, from ``classification_system``."""
-    words = census.column("classification_system").to_pylist()
-    return np.array([EI_WORDS[word] if word else "unknown" for word in words], dtype=np.str_)
-
-
-def proofreading(source: Source, census: pa.Table) -> pa.Table:
-    """Return what is known of the proofreading of each cell, in the order of the census.
+    Args:
+        source: the tables that name classes.
+        cells: N cells with ``nucleus_id``; those of a mapped source have labels of their own.
 
     Returns:
-        Columns ``axon_proofread`` (bool), ``strategy`` (text) and ``stale`` (bool: the axon was looked at when the
-        cell had another root id); null where the table or the cell's row is absent.
+        The cells with ``cell_type`` (one name per type; ``unknown`` where no table that agrees on the class gives one),
+        ``ei_class`` (``excitatory``, ``inhibitory``, ``nonneuron`` or ``unknown``) and ``ei_evidence`` (the tables that
+        decided; null where none did); and the cells whose class tables disagree about.
     """
-    known: dict[int, dict[str, object]] = {}
-    if PROOFREADING in source:
-        known = {row["pt_root_id"]: row for row in source[PROOFREADING].read().to_pylist()}
-    rows = [known.get(root, {}) for root in census.column("pt_root_id").to_pylist()]
-    stale = [row["valid_id"] != row["pt_root_id"] if "valid_id" in row else None for row in rows]
-    return pa.table(
-        {
-            "axon_proofread": pa.array([row.get("status_axon") for row in rows], pa.bool_()),
-            "strategy": pa.array([row.get("strategy_axon") for row in rows], pa.string()),
-            "stale": pa.array(stale, pa.bool_()),
-        }
+    if MAPPED_CELLS in source:
+        named = [word or SILENT for word in cells.column("cell_type").to_pylist()]
+        decided = [None if word == SILENT else MAPPED_CELLS for word in cells.column("ei_class").to_pylist()]
+        return _labelled(cells, named, cells.column("ei_class").to_pylist(), decided), ()
+    nuclei = cells.column("nucleus_id").to_pylist()
+    tables = [name for name in (*BY_HAND, *BY_MODEL) if name in source]
+    verdicts = {name: _verdicts(source, name, cells) for name in tables}
+    said = [{name: verdicts[name][nucleus] for name in tables if nucleus in verdicts[name]} for nucleus in nuclei]
+    settled = [_settle(words) for words in said]
+    types = [_type_of(words, ei_class) for words, (ei_class, _) in zip(said, settled, strict=True)]
+    conflicts = tuple(
+        Conflict(cell=str(nucleus), chosen=ei_class, says=heard)
+        for nucleus, words, (ei_class, _) in zip(nuclei, said, settled, strict=True)
+        if len(set((heard := _heard(words)).values())) > 1 or any(BOTH in word for word in heard.values())
     )
+    classes, evidence = zip(*settled, strict=True) if settled else ((), ())
+    return _labelled(cells, types, classes, evidence), conflicts
+
+
+def _labelled(
+    cells: pa.Table, cell_type: Sequence[str], ei_class: Sequence[str], evidence: Sequence[str | None]
+) -> pa.Table:
+    columns = {"cell_type": cell_type, "ei_class": ei_class, "ei_evidence": evidence}
+    cells = cells.drop_columns([name for name in columns if name in cells.column_names])
+    for name, words in columns.items():
+        cells = cells.append_column(name, pa.array(words, pa.string()))
+    return cells
+
+
+def _heard(words: Said) -> dict[str, str]:
+    """Return the class that each table gives that gives one."""
+    return {name: word for name, (word, _) in words.items() if word != SILENT}
+
+
+def _settle(words: Said) -> tuple[str, str | None]:
+    """Return the class of a cell and the tables that decided."""
+    clear = {name: word for name, word in _heard(words).items() if BOTH not in word}
+    for name in BY_HAND:
+        if name in clear:
+            return clear[name], name
+    if len(set(clear.values())) == 1:
+        return next(iter(clear.values())), BOTH.join(clear)
+    return SILENT, None
+
+
+def _type_of(words: Said, ei_class: str) -> str:
+    """Return the type that the first table gives that agrees on the class."""
+    named = (kind for word, kind in words.values() if word == ei_class and kind and kind not in EI_WORDS)
+    kind = next(named, SILENT)
+    return TYPE_SYNONYMS.get(kind, kind)
+
+
+def _verdicts(source: Source, name: str, cells: pa.Table) -> dict[int, tuple[str, str]]:
+    """Return the class and the type that a table gives to nuclei; of two rows that differ, both words."""
+    table = source[name].table
+    rows = table.semi_join(ibis.memtable(cells.select(["nucleus_id"])), [("id", "nucleus_id")]).to_pyarrow()
+    found: dict[int, tuple[str, str]] = {}
+    for row in rows.to_pylist():
+        kind = row["cell_type"] or ""
+        said = (word_class(row.get("classification_system"), kind), kind)
+        before = found.setdefault(row["id"], said)
+        if said != before:
+            found[row["id"]] = (BOTH.join(sorted({said[0], before[0]})), "")
+    return found
+
+
+def word_class(system: str | None, kind: str) -> str:
+    """Return the class that a row names, in its classification or in its type; ``unknown`` for other words."""
+    return EI_WORDS.get(system or "") or EI_WORDS.get(kind) or SILENT

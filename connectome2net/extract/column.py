@@ -1,18 +1,29 @@
 """Which cells belong to the column.
 
-Enters: a source and the name of a column. Leaves: its census rows, in the order of nucleus id.
+Enters: a source, and a column by name, by file, or by the sizes that the user gives. Leaves: one row per cell, in the
+order of nucleus id (of source id in a mapped connectome), and what was lost on the way.
 """
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
+import ibis
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from connectome2net.errors import ExtractError
-from connectome2net.sources.microns import CENSUS
-from connectome2net.sources.source import Source
+from connectome2net.extract.axis import find_axis
+from connectome2net.extract.quality import Account
+from connectome2net.sources.microns import AREAS, CENSUS, NUCLEI, POSITION
+from connectome2net.sources.source import MAPPED_CELLS, Source
 from connectome2net.spec.model import Column
+from connectome2net.spec.parse import fit
 
 COLUMNS: Mapping[str, Column] = {
     "v1": Column(
@@ -21,21 +32,176 @@ COLUMNS: Mapping[str, Column] = {
         table=CENSUS,
         why="100 x 100 um through all laminae of V1, every cell typed by hand; slanted below along the apical axons",
         reference="Schneider-Mizell et al., Nature 640:448 (2025)",
-    )
+    ),
+    "all": Column(name="all", method="every cell of the source"),
 }
+CENTRES_NM: Mapping[str, tuple[float, float, float]] = {"v1": (722_970.0, 646_950.0, 858_480.0)}
+"""Columns that can be cut with another size: their centre. That of v1 lies in L4, measured on the census."""
+
+KNOWN = f"{' or '.join(COLUMNS)}, or a file that ends in .toml"
 
 
-def find_column(name: str) -> Column:
-    """Return a column by name.
+def find_column(
+    text: str | None, *, source: Source, radius_um: float | None = None, side_um: float | None = None
+) -> Column:
+    """Return a column.
+
+    Args:
+        text: its name, or a TOML file with the keys of ``spec.model.Column``; None takes ``v1``, or ``all`` of a mapped
+            connectome.
+        source: what it will be cut from.
+        radius_um: of a cylinder about the column's centre; overrules name and file.
+        side_um: of a square about the column's centre; overrules name and file.
 
     Raises:
-        ExtractError: there is no column of that name.
+        ExtractError: there is no column of that name, its file is not understood, or it has no centre to measure from.
     """
-    if name not in COLUMNS:
-        raise ExtractError("There is no such column", where="--column", found=name, wanted=" or ".join(COLUMNS))
-    return COLUMNS[name]
+    text = text or ("all" if MAPPED_CELLS in source else "v1")
+    column = _read_toml(Path(text)) if text.endswith(".toml") else COLUMNS.get(text)
+    if column is None:
+        raise ExtractError("There is no such column", where="--column", found=text, wanted=KNOWN)
+    if radius_um is None and side_um is None:
+        return column
+    if radius_um is not None and side_um is not None:
+        raise ExtractError("A column has one shape", found="--radius-um and --side-um", wanted="one of the two")
+    centre_nm = column.centre_nm or CENTRES_NM.get(text)
+    if centre_nm is None:
+        raise ExtractError(
+            "The column has no centre",
+            where="--column",
+            found=f"{text} with a size",
+            wanted=f"{' or '.join(CENTRES_NM)}, or a .toml file with centre_nm",
+        )
+    shape = {"shape": "cylinder", "radius_um": radius_um} if radius_um is not None else {"shape": "square"}
+    sizes = {"radius_um": None, "side_um": side_um} | shape
+    return column.model_copy(update={"centre_nm": centre_nm, "method": "", "table": None, "why": ""} | sizes)
 
 
-def cut(source: Source) -> pa.Table:
-    """Return the census, one row per cell, sorted by nucleus id so that the order of the file does not matter."""
-    return source[CENSUS].read().sort_by("id")
+def _read_toml(path: Path) -> Column:
+    try:
+        keys = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ExtractError("The column's file cannot be read", where=path, found=error, wanted="TOML") from error
+    if "centre_um" in keys and isinstance(centre := keys.pop("centre_um"), list):
+        keys["centre_nm"] = [value * 1000 if isinstance(value, (int, float)) else value for value in centre]
+    if "shape" not in keys and ("radius_um" in keys) != ("side_um" in keys):
+        keys["shape"] = "cylinder" if "radius_um" in keys else "square"
+    column, issues = fit(Column, {"name": path.stem, "method": "", **keys})
+    if column is None:
+        raise ExtractError("\n  ".join(["The column's file is not understood", *map(str, issues)]), where=path)
+    size = {"cylinder": column.radius_um, "square": column.side_um}.get(column.shape or "")
+    if column.centre_nm is None or size is None or not size > 0:
+        raise ExtractError(
+            "The column's file does not say what to cut",
+            where=path,
+            found=", ".join(keys),
+            wanted="centre_um or centre_nm (x, y, z), and radius_um or side_um above 0",
+        )
+    return column
+
+
+def cut(source: Source, column: Column, account: Account) -> tuple[pa.Table, Column]:
+    """Return the cells of a column.
+
+    Returns:
+        One row per cell: ``source_id, nucleus_id, root_id, x_nm, y_nm, z_nm``, and of a mapped source the labels that
+        it gives; and the column with the words of how it was cut.
+
+    Raises:
+        ExtractError: no cell, or an axis or an area that nobody has measured.
+    """
+    cells, table = _candidates(source, column, account)
+    if column.shape is not None:
+        cells, column = _inside(source, column, cells, account)
+    if column.area is not None:
+        cells = _of_area(source, column.area, cells, account)
+    if not cells.num_rows:
+        raise ExtractError(
+            "There is no cell in the column",
+            where=source.location,
+            found="; ".join(f"{step.name}: {step.kept:,} of {step.rows_in:,}" for step in account.steps),
+            wanted="at least one",
+            fix="choose another centre or a larger size",
+        )
+    return cells, column.model_copy(update={"table": table})
+
+
+def positions_nm(cells: pa.Table) -> npt.NDArray[np.float64]:
+    """Return (N, 3) soma positions, nm; NaN where a cell has none."""
+    split = [cells.column(f"{axis}_nm").to_numpy(zero_copy_only=False) for axis in "xyz"]
+    position_nm = np.stack(split, axis=1).astype(np.float64)
+    position_nm[np.isnan(position_nm).any(axis=1)] = np.nan
+    return position_nm
+
+
+def _candidates(source: Source, column: Column, account: Account) -> tuple[pa.Table, str]:
+    """Return the cells that may belong to the column, and the table that they come from."""
+    if MAPPED_CELLS in source:
+        rows = source[MAPPED_CELLS].read().sort_by("source_id")
+        account.keep("cells of the mapped table", rows, np.ones(rows.num_rows, dtype=bool), why="")
+        return rows.rename_columns([f"{name}_nm" if name in "xyz" else name for name in rows.column_names]), "cells"
+    name = column.table or (NUCLEI if NUCLEI in source else CENSUS)
+    what = "cells of the census" if name == CENSUS else "nuclei of the volume"
+    rows = source[name].read().sort_by("id")
+    rows = account.keep(what, rows, _first_of_each(rows.column("id")), why="a nucleus that is listed again")
+    rows = account.keep(
+        "cells in a segment",
+        rows,
+        pc.not_equal(rows.column("pt_root_id"), 0).to_numpy(zero_copy_only=False),
+        why="root id 0: the nucleus lies in no segment",
+    )
+    scale = dict(zip(POSITION, source.unit_nm, strict=True))
+    columns: dict[str, Any] = {
+        "source_id": rows.column("id").cast(pa.string()),
+        "nucleus_id": rows.column("id"),
+        "root_id": rows.column("pt_root_id"),
+    } | {f"{name[-1]}_nm": pc.multiply(rows.column(name), size) for name, size in scale.items()}
+    return pa.table(columns), name
+
+
+def _first_of_each(ids: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
+    """Tell which of ascending ids is the first of its kind."""
+    return np.diff(ids.to_numpy(), prepend=-1) != 0
+
+
+def _inside(source: Source, column: Column, cells: pa.Table, account: Account) -> tuple[pa.Table, Column]:
+    """Keep the cells within a shape about the axis through the column's centre."""
+    axis = find_axis(source)
+    if axis is None:
+        raise ExtractError(
+            "A column cannot be cut by geometry: nobody has said where depth runs in this volume",
+            where=source.location,
+            found=f"data set {source.dataset}",
+            wanted="minnie65... or v1dd..., or a mapping with depth.axis and depth.pia",
+        )
+    assert column.centre_nm is not None
+    position_nm = positions_nm(cells)
+    known = ~np.isnan(position_nm[:, 0])
+    cells = account.keep("cells with a position", cells, known, why="nobody has measured where they are")
+    lateral_um = axis.lateral_um(position_nm[known], column.centre_nm)
+    depth_um = axis.depth_um(position_nm[known])
+    if column.radius_um is not None:
+        inside, shape = np.hypot(*lateral_um.T) <= column.radius_um, f"a cylinder of radius {column.radius_um:g} um"
+    else:
+        half = (column.side_um or 0.0) / 2
+        inside, shape = (np.abs(lateral_um) <= half).all(axis=1), f"a square of side {column.side_um:g} um"
+    for bound, deeper in ((column.top_um, True), (column.bottom_um, False)):
+        if bound is not None:
+            inside &= (depth_um >= bound) if deeper else (depth_um <= bound)
+    words = {"method": f"somata within {shape} about the axis through its centre", "axis": axis.name}
+    return account.keep("cells in the column", cells, inside, why=f"outside {shape}"), column.model_copy(update=words)
+
+
+def _of_area(source: Source, area: str, cells: pa.Table, account: Account) -> pa.Table:
+    """Keep the cells of a cortical area."""
+    if MAPPED_CELLS in source:
+        tags = cells.column("area")
+    else:
+        known = source[AREAS].table.semi_join(ibis.memtable(cells.select(["nucleus_id"])), [("id", "nucleus_id")])
+        tag = {row["id"]: row["tag"] for row in known.to_pyarrow().to_pylist()}
+        tags = pa.chunked_array([[tag.get(nucleus) for nucleus in cells.column("nucleus_id").to_pylist()]])
+    inside = pc.fill_null(pc.equal(tags, area), False).to_numpy(zero_copy_only=False)
+    if not inside.any():
+        areas = sorted({word for word in tags.to_pylist() if word})
+        raise ExtractError("No cell of the column lies in the area", found=", ".join(areas) or "no area", wanted=area)
+    return account.keep(f"cells of {area}", cells, inside, why="in another area, or in none that is known")

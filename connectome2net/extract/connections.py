@@ -1,121 +1,262 @@
 """Connections between cells of the column.
 
-Enters: the connection table, or synapse rows, which are aggregated as they stream. Leaves: the edges table, sorted by
-(post, pre), and what was lost at each step.
+Enters: synapse rows or a table of connected pairs, which are aggregated as they stream. Leaves: the edges table, sorted
+by (post, pre), what each cell receives from outside the column, and what was lost at each step.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
 import ibis
 import ibis.expr.types as ir
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from connectome2net.errors import ExtractError
-from connectome2net.extract.quality import step
-from connectome2net.sources.microns import CONNECTIONS, SYNAPSES
-from connectome2net.sources.source import Source
-from connectome2net.spec.model import Step
+from connectome2net.errors import ExtractError, SourceError
+from connectome2net.extract.quality import Account
+from connectome2net.sources.check import TWO_VERSIONS
+from connectome2net.sources.microns import CONNECTIONS, STATISTICS, SYNAPSES
+from connectome2net.sources.source import MAPPED_EDGES, MAPPED_SYNAPSES, Source, SourceTable
 from connectome2net.spec.tables import EDGES_SCHEMA
 
 OUTSIDE = "an end lies outside the column"
 AUTAPSE = "an autapse: nearly always two touching branches of one cell, so CAVE's own synapse query drops them too"
+Mask = npt.NDArray[np.bool_]
+
+MEASURES = ("synapse_count", "total_size_vx")
 
 
-def connect(source: Source, census: pa.Table) -> tuple[pa.Table, tuple[Step, ...]]:
-    """Return the edges of the column.
+@dataclass(frozen=True)
+class Wiring:
+    """How a table says who connects to whom.
+
+    Attributes:
+        given: the table.
+        key: the column of the cells by which it names them.
+        pre, post: its columns for the two ends.
+        count: its column of synapses per row; None for one row per synapse.
+        size: its column of cleft sizes.
+        roots: its columns for the root ids of the two ends, where ``key`` is another.
+    """
+
+    given: SourceTable
+    key: str
+    pre: str
+    post: str
+    count: str | None = None
+    size: str = "size"
+    roots: tuple[str, str] | None = None
+
+    @property
+    def where(self) -> str:
+        """The table, for messages."""
+        return self.given.file or self.given.name
+
+
+def find_wiring(source: Source, cells: pa.Table) -> Wiring:
+    """Return the table that tells the connections of cells: synapse rows if they are there, else connected pairs.
+
+    A source that is queried is asked now.
+    """
+    if MAPPED_SYNAPSES in source:
+        return Wiring(source[MAPPED_SYNAPSES], "source_id", "pre", "post")
+    if MAPPED_EDGES in source:
+        return Wiring(source[MAPPED_EDGES], "source_id", "pre", "post", count="synapse_count", size="total_size_vx")
+    ends = ("pre_pt_root_id", "post_pt_root_id")
+    if SYNAPSES in source:
+        return Wiring(source[SYNAPSES], "root_id", *ends)
+    if source.fetch_synapses is not None and CONNECTIONS not in source:
+        return Wiring(source.fetch_synapses(cells.column("root_id").to_numpy()), "root_id", *ends)
+    pairs = ("pre_nuc_id", "post_nuc_id")
+    return Wiring(source[CONNECTIONS], "nucleus_id", *pairs, count="n_syn", size="sum_size", roots=ends)
+
+
+def connect(source: Source, cells: pa.Table, account: Account) -> tuple[pa.Table, pa.Table]:
+    """Return the edges of the column, and what its cells receive from outside.
 
     Args:
-        source: where the tables are. Synapse rows are used if they are there, else the connection table.
-        census: the cells, in the order of ``cell_index``.
+        source: where the tables are.
+        cells: the cells, in the order of ``cell_index``.
+        account: of the extraction.
 
     Returns:
-        The edges (``EDGES_SCHEMA``) and the accounts of the steps.
+        The edges (``EDGES_SCHEMA``), and one row per cell with ``outside_synapse_count`` and ``outside_total_size_vx``;
+        null where the source does not hold them.
 
     Raises:
         ExtractError: a pair of cells or a synapse occurs twice.
+        SourceError: the table is of another materialization than the cells.
     """
-    counted, steps = (_from_synapses if SYNAPSES in source else _from_connections)(source, census)
-    columns = {
-        "post_index": counted.column("post_index"),
-        "pre_index": counted.column("pre_index"),
-        "synapse_count": counted.column("synapse_count"),
-        "total_size_vx": counted.column("total_size_vx"),
-    }
-    edges = pa.table(columns).cast(EDGES_SCHEMA).sort_by([("post_index", "ascending"), ("pre_index", "ascending")])
-    return edges.combine_chunks(), steps
-
-
-def _from_connections(source: Source, census: pa.Table) -> tuple[pa.Table, tuple[Step, ...]]:
-    given = source[CONNECTIONS]
-    inside = _between(given.table, census, key="id", pre="pre_nuc_id", post="post_nuc_id")
-    size = inside.sum_size if "sum_size" in inside.columns else ibis.null("int64")
-    pairs = inside.select("pre_index", "post_index", synapse_count=inside.n_syn, total_size_vx=size).to_pyarrow()
-    autapse = _equal(pairs)
-    edges = pairs.filter(pa.array(~autapse))
-    _refuse_twice(edges, where=given.file or given.name)
-    return edges, (
-        step("pairs with both cells in the column", given.rows, pairs.num_rows, why=OUTSIDE),
-        step("pairs of different cells", pairs.num_rows, edges.num_rows, why=AUTAPSE),
+    wiring = find_wiring(source, cells)
+    rows, total = _valid(wiring, account)
+    counted = _aggregate(rows, wiring, cells)
+    _refuse_other_roots(counted, wiring)
+    from_outside = counted.filter(counted.column("pre_index").is_null())
+    inside = counted.filter(counted.column("pre_index").is_valid())
+    _refuse_repeated(inside, wiring)
+    edges = inside.filter(pc.not_equal(inside.column("pre_index"), inside.column("post_index")))
+    what = "pairs" if wiring.count else "synapses"
+    among, different = ((int(pc.sum(part.column("rows")).as_py() or 0)) for part in (inside, edges))
+    account.count(f"{what} with both cells in the column", total, among, why=OUTSIDE)
+    account.count(
+        f"{what} of different cells" if wiring.count else f"{what} between different cells",
+        among,
+        different,
+        why=AUTAPSE,
     )
+    edges = edges.select(EDGES_SCHEMA.names).cast(EDGES_SCHEMA)
+    edges = edges.sort_by([("post_index", "ascending"), ("pre_index", "ascending")]).combine_chunks()
+    return edges, _outside(source, from_outside, edges, cells)
 
 
-def _from_synapses(source: Source, census: pa.Table) -> tuple[pa.Table, tuple[Step, ...]]:
-    given = source[SYNAPSES]
-    rows, steps, total = given.table, [], given.rows
-    if "valid" in rows.columns:
-        rows = rows.filter(rows.valid)
-        valid = int(rows.count().to_pyarrow().as_py())
-        steps.append(step("valid synapses", total, valid, why="the table itself calls them invalid"))
-        total = valid
-    inside = _between(rows, census, key="pt_root_id", pre="pre_pt_root_id", post="post_pt_root_id")
-    measures = {"synapse_count": inside.count(), "total_size_vx": ibis.null("int64")}
-    if "size" in inside.columns:
-        measures["total_size_vx"] = inside["size"].sum()
-    if "id" in inside.columns:
-        measures["ids"] = inside["id"].nunique()
-    pairs = inside.group_by("pre_index", "post_index").aggregate(**measures).to_pyarrow()
-    _refuse_repeated_synapses(pairs, where=given.file or given.name)
-    edges = pairs.filter(pa.array(~_equal(pairs)))
-    kept, different = (int(np.sum(table.column("synapse_count"))) for table in (pairs, edges))
-    steps.append(step("synapses with both cells in the column", total, kept, why=OUTSIDE))
-    steps.append(step("synapses between different cells", kept, different, why=AUTAPSE))
-    return edges, tuple(steps)
+def threshold(
+    edges: pa.Table, account: Account, *, senders: Mapping[str, Mask], min_synapses: int, min_size_vx: int
+) -> pa.Table:
+    """Drop edges that a user does not trust.
+
+    Args:
+        edges: ``EDGES_SCHEMA``.
+        account: of the extraction.
+        senders: requirement -> (N,), which cells fulfil it and so may be presynaptic.
+        min_synapses: fewest synapses of an edge.
+        min_size_vx: least total cleft size of an edge, voxels.
+
+    Raises:
+        ExtractError: sizes are asked for and were not measured.
+    """
+    for requirement, fulfilled in senders.items():
+        name = f"edges of cells with a {requirement.replace('-', ' ')}"
+        allowed = fulfilled[np.asarray(edges.column("pre_index"))]
+        edges = account.keep(name, edges, allowed, why="the presynaptic cell has none")
+    if min_synapses > 1:
+        enough = np.asarray(edges.column("synapse_count")) >= min_synapses
+        edges = account.keep(f"edges of {min_synapses} synapses or more", edges, enough, why="fewer synapses")
+    if min_size_vx > 0:
+        size = edges.column("total_size_vx")
+        if size.null_count:
+            raise ExtractError(
+                "Sizes of synapses were not measured",
+                where="--min-size-vx",
+                found=f"{size.null_count:,} of {len(size):,} edges without a size",
+                wanted="a table with sizes",
+            )
+        large = np.asarray(size) >= min_size_vx
+        edges = account.keep(f"edges of {min_size_vx:,} voxels or more", edges, large, why="smaller clefts")
+    return edges.combine_chunks()
 
 
-def _between(rows: ir.Table, census: pa.Table, *, key: str, pre: str, post: str) -> ir.Table:
-    """Keep rows with both ends in the census, and add their ``pre_index`` and ``post_index``."""
-    index = np.arange(census.num_rows, dtype=np.int32)
-    cells = ibis.memtable(pa.table({"key": census.column(key), "cell_index": index}))
-    for end, column in (("pre_index", pre), ("post_index", post)):
-        rows = rows.join(cells.select(key="key", **{end: "cell_index"}), rows[column] == cells.key)
-        rows = rows.drop("key")
-    return rows
+def _valid(wiring: Wiring, account: Account) -> tuple[ir.Table, int]:
+    """Leave out synapses that the table itself calls invalid."""
+    rows, total = wiring.given.table, wiring.given.rows
+    if "valid" not in rows.columns:
+        return rows, total
+    rows = rows.filter(rows.valid)
+    valid = int(rows.count().to_pyarrow().as_py())
+    account.count("valid synapses", total, valid, why="the table itself calls them invalid")
+    return rows, valid
 
 
-def _equal(pairs: pa.Table) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    return np.asarray(pairs.column("pre_index")) == np.asarray(pairs.column("post_index"))
+def _aggregate(rows: ir.Table, wiring: Wiring, cells: pa.Table) -> pa.Table:
+    """Sum rows by pair of cells in one scan; those from outside the column by postsynaptic cell, ``pre_index`` null.
+
+    Returns:
+        ``post_index, pre_index, rows, synapse_count, total_size_vx``; ``ids``, the number of different synapse ids,
+        and ``other_roots``, rows whose root ids are not those of the cells, where the table has such columns.
+    """
+    known = ibis.memtable(
+        pa.table({
+            "key": cells.column(wiring.key),
+            "index": np.arange(cells.num_rows, dtype=np.int32),
+            "root": cells.column("root_id"),
+        })
+    )  # fmt: skip
+    post, pre = (known.rename({f"{end}_{name}": name for name in known.columns}) for end in ("post", "pre"))
+    rows = rows.inner_join(post, rows[wiring.post] == post.post_key)
+    rows = rows.left_join(pre, rows[wiring.pre] == pre.pre_key)
+    measures = {
+        "rows": rows.count(),
+        "synapse_count": rows[wiring.count].sum() if wiring.count else rows.count(),
+        "total_size_vx": rows[wiring.size].sum() if wiring.size in rows.columns else ibis.null("int64"),
+    }
+    if not wiring.count and "id" in rows.columns:
+        measures["ids"] = rows.pre_index.notnull().ifelse(rows["id"], ibis.null(rows["id"].type())).nunique()
+    if wiring.roots:
+        pre_root, post_root = (rows[name] for name in wiring.roots)
+        differ = (post_root != rows.post_root) | (pre_root != rows.pre_root).fill_null(False)
+        measures["other_roots"] = differ.cast("int64").sum()
+    return rows.group_by("post_index", "pre_index").aggregate(**measures).to_pyarrow()
 
 
-def _refuse_twice(edges: pa.Table, *, where: str) -> None:
-    pair = np.asarray(edges.column("pre_index")).astype(np.int64) << 32 | np.asarray(edges.column("post_index"))
-    if repeated := len(pair) - len(np.unique(pair)):
+def _outside(source: Source, counted: pa.Table, edges: pa.Table, cells: pa.Table) -> pa.Table:
+    """Return what each cell receives from outside the column.
+
+    Totals over the whole volume tell it best; else the rows themselves do. A table without one row from outside was
+    cut to the column before, and says nothing of the rest.
+    """
+    if STATISTICS in source:
+        measured = _from_totals(source[STATISTICS].read(), edges, cells)
+    else:
+        post = np.asarray(counted.column("post_index"))
+        measured = {
+            name: np.bincount(post, np.asarray(counted.column(name), dtype=np.float64), minlength=cells.num_rows)
+            for name in MEASURES
+            if counted.num_rows and not counted.column(name).null_count
+        }
+    nothing = np.full(cells.num_rows, np.nan)
+    columns = {name: pa.array(measured.get(name, nothing), from_pandas=True) for name in MEASURES}
+    return pa.table({f"outside_{name}": column.cast(pa.int64()) for name, column in columns.items()})
+
+
+def _from_totals(totals: pa.Table, edges: pa.Table, cells: pa.Table) -> dict[str, npt.NDArray[Any]]:
+    """Subtract what comes from the column from what comes from the whole volume."""
+    row_of = {nucleus: row for row, nucleus in enumerate(totals.column("id").to_pylist())}
+    rows = [row_of.get(nucleus, -1) for nucleus in cells.column("nucleus_id").to_pylist()]
+    found = {}
+    for name, column in zip(MEASURES, ("ds_num_of_incoming_synapses", "ds_incoming_syn_sum_weight"), strict=True):
+        inside = edges.column(name)
+        if column not in totals.column_names or inside.null_count:
+            continue
+        whole = np.append(totals.column(column).to_numpy().astype(np.float64), np.nan)[rows]
+        here = np.bincount(np.asarray(edges.column("post_index")), np.asarray(inside), minlength=cells.num_rows)
+        found[name] = np.where(whole >= here, whole - here, np.nan)
+    return found
+
+
+def _refuse_other_roots(counted: pa.Table, wiring: Wiring) -> None:
+    if "other_roots" not in counted.column_names:
+        return
+    if differing := int(pc.sum(counted.column("other_roots")).as_py() or 0):
+        raise SourceError(
+            "Two materializations: tables disagree on the root id of a nucleus",
+            where=f"{wiring.where}, columns {wiring.roots[0]} and {wiring.roots[1]}" if wiring.roots else wiring.where,
+            found=f"{differing:,} {'rows' if differing > 1 else 'row'} with another root id than the table of cells",
+            wanted="one root id per nucleus",
+            fix=TWO_VERSIONS,
+        )
+
+
+def _refuse_repeated(inside: pa.Table, wiring: Wiring) -> None:
+    """Refuse a pair that is listed twice, or a synapse."""
+    once = pa.scalar(1) if wiring.count else None
+    if wiring.count and (repeated := int(pc.sum(pc.subtract(inside.column("rows"), once)).as_py() or 0)):
         raise ExtractError(
             "A pair of cells occurs more than once in the connection table",
-            where=f"{where}, columns pre_nuc_id and post_nuc_id",
+            where=f"{wiring.where}, columns {wiring.pre} and {wiring.post}",
             found=f"{repeated:,} rows too many",
             wanted="one row per pair",
             fix="download the table again, or remove the repeated rows",
         )
-
-
-def _refuse_repeated_synapses(pairs: pa.Table, *, where: str) -> None:
-    if "ids" not in pairs.column_names:
+    if "ids" not in inside.column_names:
         return
-    if repeated := int(np.sum(pairs.column("synapse_count")) - np.sum(pairs.column("ids"))):
+    if repeated := int(pc.sum(pc.subtract(inside.column("rows"), inside.column("ids"))).as_py() or 0):
         raise ExtractError(
             "A synapse occurs more than once",
-            where=f"{where}, column id",
+            where=f"{wiring.where}, column id",
             found=f"{repeated:,} rows too many",
             wanted="one row per synapse id",
             fix="download the table again",

@@ -1,6 +1,6 @@
 """What was kept, what was lost, and what a user must know before believing a number.
 
-Enters: the labelled cells. Leaves: the accounts and findings that stand in the spec.
+Enters: cells at each step, and the labelled cells at the end. Leaves: the accounts and findings that stand in the spec.
 """
 
 from __future__ import annotations
@@ -10,47 +10,74 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from connectome2net.extract.laminae import TOLERANCE_UM, contradicts_depth
-from connectome2net.spec.model import Finding, Step
+from connectome2net.extract.proofreading import FULL
+from connectome2net.spec.model import Finding, Laminae, Step
 from connectome2net.spec.tables import values
 
-FULL = "axon_fully_extended"
+Mask = npt.NDArray[np.bool_]
 
 
-def step(name: str, rows_in: int, kept: int, *, why: str) -> Step:
-    """Return the account of one step: what is not kept is lost, and why."""
-    lost = rows_in - kept
-    return Step(name=name, rows_in=rows_in, kept=kept, lost=lost, why=why if lost else "")
+class Account:
+    """Book of an extraction: at each step, rows in = kept + lost.
+
+    Attributes:
+        steps: in their order.
+    """
+
+    def __init__(self) -> None:
+        self.steps: list[Step] = []
+
+    def keep(self, name: str, rows: pa.Table, which: Mask, *, why: str) -> pa.Table:
+        """Keep some rows of a table, and write down how many were lost and why."""
+        self.count(name, rows.num_rows, int(which.sum()), why=why)
+        return rows if which.all() else rows.filter(pa.array(which))
+
+    def count(self, name: str, rows_in: int, kept: int, *, why: str) -> None:
+        """Write down a step that something else made."""
+        lost = rows_in - kept
+        self.steps.append(Step(name=name, rows_in=rows_in, kept=kept, lost=lost, why=why if lost else ""))
 
 
-def findings(cells: pa.Table, proofread: pa.Table, *, notes: tuple[str, ...]) -> tuple[Finding, ...]:
+def findings(cells: pa.Table, proofread: pa.Table, *, laminae: Laminae, notes: tuple[str, ...]) -> Iterator[Finding]:
     """List what is unknown, contradictory or incomplete.
 
     Args:
         cells: the labelled cells, ``CELLS_SCHEMA``.
         proofread: what is known of their proofreading, in the same order.
+        laminae: the borders that were used.
         notes: what the source says of how it was read.
     """
-    notes_found = [Finding(name="source", count=1, text=note) for note in notes]
-    return (*notes_found, *_of_positions(cells), *_of_axons(cells, proofread))
+    yield from (Finding(name="source", count=1, text=note) for note in notes)
+    yield from _of_positions(cells, laminae)
+    yield from _of_axons(cells, proofread)
+    yield _of_outside(cells)
 
 
-def _of_positions(cells: pa.Table) -> Iterator[Finding]:
+def finding(name: str, cells: pa.Table, which: Mask, text: str) -> Iterator[Finding]:
+    """Report cells, by source id, if there are any."""
+    if count := int(which.sum()):
+        yield Finding(name=name, count=count, text=text, cells=tuple(map(str, values(cells, "source_id")[which])))
+
+
+def _of_positions(cells: pa.Table, laminae: Laminae) -> Iterator[Finding]:
     depth_um = values(cells, "soma_depth_um")
     lamina, cell_type = values(cells, "lamina"), values(cells, "cell_type")
-    yield from _finding("no position", cells, np.isnan(depth_um), "cells without a soma position; they are kept")
-    yield from _finding(
+    no_position = np.isnan(values(cells, "soma_x_nm"))
+    yield from finding("no position", cells, no_position, "cells without a soma position; they are kept")
+    yield from finding(
         "unknown lamina", cells, lamina == "unknown", "cells whose lamina neither type nor depth tells; they are kept"
     )
-    yield from _finding(
+    yield from finding(
         "type contradicts depth",
         cells,
-        contradicts_depth(cell_type, depth_um),
+        contradicts_depth(cell_type, depth_um, laminae),
         f"cells more than {TOLERANCE_UM:.0f} um outside the lamina of their type; the type decides",
     )
     unknown = values(cells, "ei_class") == "unknown"
-    yield from _finding("unknown class", cells, unknown, "cells that the census calls neither E nor I")
+    yield from finding("unknown class", cells, unknown, "cells that no table, or no two tables alike, call E or I")
 
 
 def _of_axons(cells: pa.Table, proofread: pa.Table) -> Iterator[Finding]:
@@ -62,24 +89,32 @@ def _of_axons(cells: pa.Table, proofread: pa.Table) -> Iterator[Finding]:
             text="nothing is known of the proofreading of any axon: a missing output may be missing data",
         )
         return
-    yield from _finding("proofreading unknown", cells, _mask(status.is_null()), "axons without a word on proofreading")
-    full = np.array([word == FULL for word in proofread.column("strategy").to_pylist()])
+    yield from finding("proofreading unknown", cells, _mask(status.is_null()), "axons without a word on proofreading")
+    full = np.array([word in (FULL, None) for word in proofread.column("axon_strategy").to_pylist()])
     for name, which, text in (
-        ("axon not proofread", ~_mask(status.fill_null(True)), "axons that nobody proofread"),
-        ("axon incomplete", _mask(status.fill_null(False)) & ~full, "proofread axons not extended to all their ends"),
+        ("axon not proofread", ~_mask(status.fill_null(True)), "axons that nobody proofread (axon_proofread is false)"),
+        (
+            "axon incomplete",
+            _mask(status.fill_null(False)) & ~full,
+            f"proofread axons not extended to all their ends (axon_strategy is not {FULL})",
+        ),
     ):
         if count := int(which.sum()):
             yield Finding(name=name, count=count, text=f"{text}: their missing outputs are missing data, not zeros")
     stale = _mask(proofread.column("stale").fill_null(False))
-    yield from _finding("proofreading stale", cells, stale, "axons that changed after they were proofread")
+    yield from finding("proofreading stale", cells, stale, "axons that changed after they were proofread")
 
 
-def _mask(column: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
+def _of_outside(cells: pa.Table) -> Finding:
+    name = "outside_synapse_count"
+    if name not in cells.column_names:
+        text = "nothing is known of inputs from outside the column: the cells receive more than the edges say"
+        return Finding(name="inputs from outside unknown", count=cells.num_rows, text=text)
+    received = cells.column(name).drop_null()
+    total = int(pc.sum(received).as_py())
+    text = f"cells that receive {total:,} synapses from outside the column, as far as the tables hold them ({name})"
+    return Finding(name="inputs from outside", count=len(received), text=text)
+
+
+def _mask(column: pa.ChunkedArray) -> Mask:
     return np.asarray(column.to_numpy(), dtype=bool)
-
-
-def _finding(name: str, cells: pa.Table, which: npt.NDArray[np.bool_], text: str) -> Iterator[Finding]:
-    """Report cells, by nucleus id, if there are any."""
-    if count := int(which.sum()):
-        nuclei = values(cells, "nucleus_id")[which]
-        yield Finding(name=name, count=count, text=text, cells=tuple(map(str, nuclei)))

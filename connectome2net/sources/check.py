@@ -9,7 +9,17 @@ import ibis
 import ibis.expr.types as ir
 
 from connectome2net.errors import SourceError
-from connectome2net.sources.microns import CENSUS, CONNECTIONS, EI_WORDS, PROOFREADING, SYNAPSES
+from connectome2net.sources.microns import (
+    BAYLOR,
+    CENSUS,
+    CONNECTIONS,
+    CORRECTIONS,
+    EI_WORDS,
+    METAMODEL,
+    NUCLEI,
+    PROOFREADING,
+    SYNAPSES,
+)
 from connectome2net.sources.source import Source, SourceTable, missing_table
 
 NAMED = 5
@@ -21,96 +31,67 @@ def check(source: Source) -> Source:
     """Return the source if its tables fit together.
 
     Raises:
-        SourceError: a table is missing; a nucleus or a root occurs twice in the census; a word for a class is not
-            known; tables are of different materializations.
+        SourceError: a table is missing; the census says two things of one nucleus; no word for a class is known;
+            tables are of different materializations.
     """
-    census = source[CENSUS]
-    if CONNECTIONS not in source and SYNAPSES not in source:
+    if CENSUS not in source and NUCLEI not in source:
+        raise missing_table(f"{CENSUS} (or {NUCLEI})", source.location, source.tables)
+    if CONNECTIONS not in source and SYNAPSES not in source and source.fetch_synapses is None:
         raise missing_table(f"{CONNECTIONS} (or {SYNAPSES})", source.location, source.tables)
-    _check_census(census)
-    if CONNECTIONS in source:
-        for end in ("pre", "post"):
-            _check_roots_of_nuclei(source[CONNECTIONS], census, end)
+    for name in (CENSUS, NUCLEI):
+        if name in source and not source[name].rows:
+            raise SourceError("A table of cells is empty", where=source[name].file, found="0 rows", wanted="cells")
+    if CENSUS in source:
+        _check_census(source[CENSUS])
+    for name in (CENSUS, *CORRECTIONS, METAMODEL, BAYLOR):
+        if name in source:
+            _check_words(source[name])
+    cells = source[NUCLEI if NUCLEI in source else CENSUS]
     if SYNAPSES in source:
-        _check_some_roots_known(source[SYNAPSES], census, "pre_pt_root_id")
+        _check_some_roots_known(source[SYNAPSES], cells, "pre_pt_root_id")
     if PROOFREADING in source:
-        _check_some_roots_known(source[PROOFREADING], census, "pt_root_id")
+        _check_some_roots_known(source[PROOFREADING], cells, "pt_root_id")
         _check_one_status(source[PROOFREADING])
     return source
 
 
 def _check_census(census: SourceTable) -> None:
-    """One row, one nucleus and one segment per cell, and classes that are known."""
-    cells = census.table
-    if not census.rows:
-        raise SourceError("The census is empty", where=census.file, found="0 rows", wanted="one row per cell")
-    if twice := _repeated(cells, "id"):
+    """Refuse two rows of one nucleus that say different things."""
+    rows = census.table.select("id", "pt_root_id", "classification_system", "cell_type").distinct()
+    if twice := _repeated(rows, "id"):
         raise SourceError(
-            "A nucleus occurs more than once in the census",
+            "The census says two things of one nucleus",
             where=f"{census.file}, column id",
             found=_named("nucleus", twice),
-            wanted="one row per nucleus",
-            fix="remove the repeated rows",
-        )
-    _check_segments(census)
-    words = cells.classification_system.nullif("")
-    unknown = cells.filter(words.notnull() & words.notin(list(EI_WORDS))).classification_system
-    if wrong := sorted(unknown.to_pyarrow().unique().to_pylist()):
-        raise SourceError(
-            "Unknown word for the class of a cell",
-            where=f"{census.file}, column classification_system",
-            found=", ".join(wrong[:NAMED]),
-            wanted=" or ".join(EI_WORDS),
+            wanted="one root id, one class and one type per nucleus",
+            fix="keep the row that is right",
         )
 
 
-def _check_segments(census: SourceTable) -> None:
-    cells, where = census.table, f"{census.file}, column pt_root_id"
-    if unsegmented := sorted(cells.filter(cells.pt_root_id == 0).id.to_pyarrow().to_pylist()):
-        raise SourceError(
-            "A cell of the census has root id 0: its nucleus lies in no segment",
-            where=where,
-            found=_named("nucleus", unsegmented),
-            wanted="one segment per cell",
-            fix="remove these cells from the census, or take a later materialization",
-        )
-    if shared := _repeated(cells, "pt_root_id"):
-        nuclei = cells.filter(cells.pt_root_id.isin(shared)).order_by("pt_root_id", "id").id.to_pyarrow().to_pylist()
-        raise SourceError(
-            "Several nuclei of the census share a root id: their segments are merged",
-            where=where,
-            found=f"{_named('root', shared)}, shared by {_named('nucleus', nuclei)}",
-            wanted="one segment per cell",
-            fix="remove these cells from the census, or take a materialization in which they are split",
-        )
+def _check_words(labels: SourceTable) -> None:
+    """Refuse a table in which not one class is known; single strange words make cells unknown."""
+    table = labels.table
+    words = [name for name in ("classification_system", "cell_type") if name in table.columns]
+    known = ibis.or_(*(table[name].isin(list(EI_WORDS)) for name in words))
+    if table.filter(known).limit(1).count().to_pyarrow().as_py() or not labels.rows:
+        return
+    said = table.select(word=table[words[0]]).distinct().order_by("word").limit(NAMED).word.to_pyarrow().to_pylist()
+    raise SourceError(
+        "No word for the class of a cell is known",
+        where=f"{labels.file}, column {' or '.join(words)}",
+        found=", ".join(map(str, said)) or "nothing",
+        wanted=", ".join(EI_WORDS),
+    )
 
 
-def _check_roots_of_nuclei(connections: SourceTable, census: SourceTable, end: str) -> None:
-    """Compare the root ids that two tables give to the same nucleus."""
-    nucleus, root = f"{end}_nuc_id", f"{end}_pt_root_id"
-    joined = connections.table.join(census.table, connections.table[nucleus] == census.table.id)
-    differing = joined.filter(joined[root] != joined.pt_root_id)
-    first = differing.select(nucleus, root, "pt_root_id").distinct().order_by(nucleus).limit(NAMED)
-    if rows := first.to_pyarrow().to_pylist():
-        row = rows[0]
-        raise SourceError(
-            "Two materializations: tables disagree on the root id of a nucleus",
-            where=f"{connections.file}, column {root}",
-            found=f"nucleus {row[nucleus]} is root {row[root]} here and {row['pt_root_id']} in {census.file}"
-            + (f", and so for {_named('nucleus', [r[nucleus] for r in rows[1:]])}" if rows[1:] else ""),
-            wanted="one root id per nucleus",
-            fix=TWO_VERSIONS,
-        )
-
-
-def _check_some_roots_known(table: SourceTable, census: SourceTable, column: str) -> None:
+def _check_some_roots_known(table: SourceTable, cells: SourceTable, column: str) -> None:
     """A table that knows not one root of the census is of another version."""
-    known = table.table.semi_join(census.table, table.table[column] == census.table.pt_root_id)
+    known = table.table.semi_join(cells.table, table.table[column] == cells.table.pt_root_id)
     if table.rows and not known.limit(1).count().to_pyarrow().as_py():
         raise SourceError(
-            "Two materializations: no root id of a table is in the census",
+            "Two materializations: no root id of a table is that of a cell",
             where=f"{table.file}, column {column}",
-            found=f"{table.rows:,} rows, none with a root id of {census.file}",
+            found=f"{table.rows:,} rows, none with a root id of {cells.file}",
             wanted="root ids of the same materialization",
             fix=TWO_VERSIONS,
         )

@@ -41,11 +41,27 @@ class SourceTable(Part):
 
 
 class Column(Part):
-    """How the column was cut out of the volume."""
+    """How the column was cut out of the volume.
+
+    Attributes:
+        table: the table whose cells it was cut from.
+        shape: ``cylinder`` or ``square`` for a cut by geometry, about the axis through ``centre_nm`` that runs from
+            pia to white matter.
+        axis: which axis that is.
+        area: cortical area that the cells must lie in.
+    """
 
     name: str
     method: str
     table: str | None = None
+    shape: Literal["cylinder", "square"] | None = None
+    centre_nm: tuple[float, float, float] | None = None
+    radius_um: float | None = None
+    side_um: float | None = None
+    top_um: float | None = None
+    bottom_um: float | None = None
+    axis: str | None = None
+    area: str | None = None
 
 
 class LaminaBorder(Part):
@@ -81,6 +97,20 @@ class Finding(Part):
     cells: tuple[str, ...] = ()
 
 
+class Conflict(Part):
+    """A cell whose class tables disagree about.
+
+    Attributes:
+        cell: its ``source_id``.
+        chosen: its ``ei_class``; ``unknown`` where nothing decides.
+        says: table -> the class that it gives.
+    """
+
+    cell: str
+    chosen: str
+    says: Annotated[dict[str, str], InOrder]
+
+
 class Anatomy(Part):
     """What was measured."""
 
@@ -94,6 +124,7 @@ class Anatomy(Part):
     edges: TableFile
     steps: tuple[Step, ...] = ()
     findings: tuple[Finding, ...] = ()
+    conflicts: tuple[Conflict, ...] | None = None
 
 
 class Provenance(Part):

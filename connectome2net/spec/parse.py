@@ -8,12 +8,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from connectome2net.errors import Issue
 from connectome2net.spec.model import FORMAT_VERSION, SpecDocument
+from connectome2net.spec.part import Part
+
+AnyPart = TypeVar("AnyPart", bound=Part)
 
 ADD = "add it"
 CHANGE = "change the value, or leave the key out if it has a default"
@@ -31,8 +34,13 @@ def parse_document(content: bytes) -> tuple[SpecDocument | None, list[Issue]]:
     if type(version) is int and version > FORMAT_VERSION:
         fix = "use a newer connectome2net"
         return None, [Issue("/format_version", _short(version), f"at most {FORMAT_VERSION}", fix)]
+    return fit(SpecDocument, data)
+
+
+def fit(shape: type[AnyPart], data: Any) -> tuple[AnyPart | None, list[Issue]]:
+    """Return data as a part of a spec if it has its shape, and everything that is wrong with its shape."""
     try:
-        return SpecDocument.model_validate_json(text, strict=True), []
+        return shape.model_validate_json(json.dumps(data), strict=True), []
     except ValidationError as error:
         return None, [_issue(data, item) for item in error.errors(include_url=False)]
 

@@ -15,8 +15,10 @@ from connectome2net.errors import Issue, SpecError
 from connectome2net.spec.digest import digest_bytes
 from connectome2net.spec.model import Spec, TableFile
 from connectome2net.spec.parse import parse_document
-from connectome2net.spec.tables import CELLS_SCHEMA, EDGES_SCHEMA
+from connectome2net.spec.tables import CELLS_OPTIONAL, CELLS_SCHEMA, EDGES_SCHEMA
 from connectome2net.spec.validate import AGAIN, validate
+
+NONE = pa.schema([])
 
 
 def read_spec(path: str | Path) -> Spec:
@@ -53,7 +55,7 @@ def open_spec(path: str | Path) -> tuple[Spec | None, list[Issue]]:
     if document is None:
         return None, issues
     anatomy = document.anatomy
-    cells, cell_issues = _read_table(path.parent, "cells", anatomy.cells, CELLS_SCHEMA)
+    cells, cell_issues = _read_table(path.parent, "cells", anatomy.cells, CELLS_SCHEMA, CELLS_OPTIONAL)
     edges, edge_issues = _read_table(path.parent, "edges", anatomy.edges, EDGES_SCHEMA)
     issues = cell_issues + edge_issues
     if cells is None or edges is None:
@@ -62,7 +64,9 @@ def open_spec(path: str | Path) -> tuple[Spec | None, list[Issue]]:
     return spec, issues + validate(spec)
 
 
-def _read_table(folder: Path, name: str, record: TableFile, schema: pa.Schema) -> tuple[pa.Table | None, list[Issue]]:
+def _read_table(
+    folder: Path, name: str, record: TableFile, required: pa.Schema, optional: pa.Schema = NONE
+) -> tuple[pa.Table | None, list[Issue]]:
     """Return a table if it has the columns of its schema, and everything that is wrong with its file."""
     path, pointer = folder / record.file, f"/anatomy/{name}"
     if not path.is_file():
@@ -77,6 +81,7 @@ def _read_table(folder: Path, name: str, record: TableFile, schema: pa.Schema) -
         return None, [*issues, Issue(record.file, f"no parquet ({error})", "a parquet table", AGAIN)]
     if table.num_rows != record.rows:
         issues.append(Issue(f"{pointer}/rows", f"{record.rows}", f"{table.num_rows}, the rows of {record.file}", AGAIN))
+    schema = pa.schema([*required, *(field for field in optional if field.name in table.column_names)])
     shape = [*_columns(table, record.file, schema)]
     return (None if shape else _cast(table, schema)), issues + shape
 

@@ -32,6 +32,24 @@ CELLS_SCHEMA = pa.schema(
 )
 """One row per cell; ``cell_index`` is the row. Null means not measured."""
 
+CELLS_OPTIONAL = pa.schema(
+    [
+        pa.field("lamina_confidence", pa.float64()),
+        pa.field("ei_evidence", pa.string()),
+        pa.field("axon_strategy", pa.string()),
+        pa.field("dendrite_proofread", pa.bool_()),
+        pa.field("dendrite_strategy", pa.string()),
+        pa.field("outside_synapse_count", pa.int64()),
+        pa.field("outside_total_size_vx", pa.int64()),
+    ]
+)
+"""Columns that a cells table may have too.
+
+``lamina_confidence``: share of the excitatory cells of known lamina at a cell's depth that lie in its lamina.
+``ei_evidence``: the tables that decided ``ei_class``. ``axon_strategy``, ``dendrite_strategy``: how far a proofreader
+went. ``outside_synapse_count`` and ``outside_total_size_vx``: inputs from cells outside the column.
+"""
+
 EDGES_SCHEMA = pa.schema(
     [
         pa.field("post_index", pa.int32(), nullable=False),

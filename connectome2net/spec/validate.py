@@ -62,6 +62,10 @@ def _cells(spec: Spec) -> Iterator[Issue]:
         if not np.isfinite(measured).all():
             found = str(measured[~np.isfinite(measured)][0])
             yield Issue(f"{file}/{name}", found, "a finite number, or null where not measured", AGAIN)
+    for name, most in (("outside_synapse_count", np.inf), ("outside_total_size_vx", np.inf), ("lamina_confidence", 1)):
+        measured = cells.column(name).drop_null().to_numpy() if name in cells.column_names else np.empty(0)
+        if len(wrong := measured[~((measured >= 0) & (measured <= most))]):
+            yield Issue(f"{file}/{name}", str(wrong[0]), f"at least 0{' and at most 1' * (most == 1)}", AGAIN)
 
 
 def _edges(spec: Spec) -> Iterator[Issue]:

@@ -10,9 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from published_tables import CENSUS, CONNECTIONS, SYNAPSES, change, eight_cells, root, synapse_rows, write_tables
 
-from connectome2net.errors import ExtractError
+from connectome2net.errors import ExtractError, SourceError
 from connectome2net.extract import extract
+from connectome2net.extract.column import cut, find_column
 from connectome2net.extract.connections import connect
+from connectome2net.extract.quality import Account
 from connectome2net.sources import Source, SourceTable, open_folder
 from connectome2net.spec import digest_document
 from connectome2net.spec.write import table_bytes
@@ -27,8 +29,12 @@ def source_of(**tables):
     return Source("minnie65_public", "1300", made, "memory")
 
 
-def census_in_order():
-    return eight_cells()[CENSUS].sort_by("id")
+def connected(name, table):
+    """The edges among the eight cells, what they get from outside, and the account of the connections alone."""
+    source = source_of(**{CENSUS: eight_cells()[CENSUS], name: table})
+    cells, _ = cut(source, find_column("v1", source=source), Account())
+    account = Account()
+    return *connect(source, cells, account), account.steps
 
 
 def synapse_table(rows):
@@ -48,6 +54,16 @@ def by_hand(rows):
     return [(*key, count[key], size[key]) for key in sorted(count)]
 
 
+def outside_by_hand(rows):
+    """Inputs of each cell from elsewhere; unknown if there is not one such row."""
+    count, size = Counter(), Counter()
+    for pre, post, voxels, valid in rows:
+        if valid and post in INSIDE and pre not in INSIDE:
+            count[post] += 1
+            size[post] += voxels
+    return [(count[cell], size[cell]) if count else (None, None) for cell in INSIDE]
+
+
 nuclei = st.sampled_from([*INSIDE, 500, 510])
 synapses = st.lists(st.tuples(nuclei, nuclei, st.integers(1, 999), st.booleans()), max_size=60)
 
@@ -56,28 +72,35 @@ synapses = st.lists(st.tuples(nuclei, nuclei, st.integers(1, 999), st.booleans()
 @settings(max_examples=25, deadline=None)
 def test_synapse_rows_are_aggregated_filtered_and_accounted_for(rows, seed):
     shuffled = [rows[at] for at in np.random.default_rng(seed).permutation(len(rows))]
-    edges, steps = connect(source_of(**{SYNAPSES: synapse_table(shuffled)}), census_in_order())
+    edges, outside, steps = connected(SYNAPSES, synapse_table(shuffled))
     assert [tuple(row.values()) for row in edges.to_pylist()] == by_hand(rows)
     assert steps[0].rows_in == len(rows)
     for step, following in zip(steps, [*steps[1:], None], strict=True):
         assert step.kept + step.lost == step.rows_in
         assert following is None or following.rows_in == step.kept
     assert steps[-1].kept == sum(row[2] for row in by_hand(rows))
+    assert [tuple(row.values()) for row in outside.to_pylist()] == outside_by_hand(rows)
 
 
 @given(rows=st.dictionaries(st.tuples(nuclei, nuclei), st.integers(1, 40), max_size=40), seed=st.integers(0, 99))
 @settings(max_examples=25, deadline=None)
 def test_connection_rows_are_filtered_and_accounted_for(rows, seed):
     pairs = [list(rows.items())[at] for at in np.random.default_rng(seed).permutation(len(rows))]
-    kinds = {"pre_nuc_id": pa.int64(), "post_nuc_id": pa.int64(), "n_syn": pa.int64()}
     columns = {"pre_nuc_id": [p[0][0] for p in pairs], "post_nuc_id": [p[0][1] for p in pairs]}
+    columns |= {f"{end}_pt_root_id": [root(n) for n in columns[f"{end}_nuc_id"]] for end in ("pre", "post")}
     columns["n_syn"] = [p[1] for p in pairs]
-    table = pa.table({name: pa.array(columns[name], kind) for name, kind in kinds.items()})
-    edges, steps = connect(source_of(**{CONNECTIONS: table}), census_in_order())
+    table = pa.table({name: pa.array(values, pa.int64()) for name, values in columns.items()})
+    edges, outside, steps = connected(CONNECTIONS, table)
     inside = {pair: count for pair, count in rows.items() if set(pair) <= set(INSIDE)}
     expected = sorted((INSIDE.index(b), INSIDE.index(a), n, None) for (a, b), n in inside.items() if a != b)
     assert [tuple(row.values()) for row in edges.to_pylist()] == expected
     autapses = sum(a == b for a, b in inside)
+    received = Counter()
+    for (pre, post), count in rows.items():
+        received[post] += count * (post in INSIDE and pre not in INSIDE)
+    measured = any(post in INSIDE and pre not in INSIDE for pre, post in rows)
+    assert outside.column(0).to_pylist() == [received[cell] if measured else None for cell in INSIDE]
+    assert outside.column(1).null_count == 8
     assert [(step.rows_in, step.kept, step.lost) for step in steps] == [
         (len(rows), len(inside), len(rows) - len(inside)),
         (len(inside), len(expected), autapses),
@@ -112,8 +135,7 @@ def test_a_note_says_why_rows_are_lost(tmp_path):
     rows += [{**rows[0], "post_nuc_id": 10, "post_pt_root_id": root(10)}]
     tables[CONNECTIONS] = pa.Table.from_pylist(rows, tables[CONNECTIONS].schema)
     spec = extract(open_folder(write_tables(tmp_path, tables)))
-    assert [(step.lost, step.why.split(":")[0]) for step in spec.anatomy.steps] == [
-        (0, ""),
+    assert [(step.lost, step.why.split(":")[0]) for step in spec.anatomy.steps[-2:]] == [
         (1, "an end lies outside the column"),
         (1, "an autapse"),
     ]
@@ -127,6 +149,18 @@ def test_a_pair_that_occurs_twice_is_refused(tmp_path):
     message = r"pair of cells occurs more than once\D*\n.*connections_with_nuclei.parquet, col.*\n.*2 rows too many"
     with pytest.raises(ExtractError, match=message):
         extract(source)
+
+
+@pytest.mark.parametrize("end", ["pre", "post"])
+def test_a_connection_table_of_another_materialization_is_refused(tmp_path, end):
+    tables = eight_cells()
+    roots = tables[CONNECTIONS].column(f"{end}_pt_root_id").to_pylist()
+    tables[CONNECTIONS] = change(tables[CONNECTIONS], f"{end}_pt_root_id", [7, *roots[1:]])
+    message = (
+        r"Two materializations: tables disagree on the root id.*\n.*connections\S+, columns pre_pt_root_id and post"
+    )
+    with pytest.raises(SourceError, match=message + r".*\n.*1 row with another root id"):
+        extract(open_folder(write_tables(tmp_path, tables)))
 
 
 def test_a_synapse_that_occurs_twice_is_refused(tmp_path):
@@ -152,4 +186,4 @@ def test_both_spellings_of_validity(tmp_path):
     rows = synapse_rows(tables.pop(CONNECTIONS))
     tables[SYNAPSES] = change(rows, "valid", ["f", *["t"] * (rows.num_rows - 1)])
     spec = extract(open_folder(write_tables(tmp_path, tables, form="csv")))
-    assert [(step.rows_in, step.kept) for step in spec.anatomy.steps] == [(8, 8), (16, 15), (15, 15), (15, 15)]
+    assert [(step.rows_in, step.kept) for step in spec.anatomy.steps[-3:]] == [(16, 15), (15, 15), (15, 15)]

@@ -1,6 +1,7 @@
 """Position, depth, lamina, type and class of single cells, against numbers worked out by hand."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -9,9 +10,12 @@ from published_tables import CENSUS, PROOFREADING, change, eight_cells, root, so
 
 from connectome2net.errors import ExtractError, SpecError
 from connectome2net.extract import extract
-from connectome2net.extract.depth import check_depth, soma_depth_um, soma_position_nm
-from connectome2net.extract.laminae import LAMINAE, assign_laminae, contradicts_depth
-from connectome2net.sources import open_folder
+from connectome2net.extract.column import positions_nm
+from connectome2net.extract.depth import check_depth, soma_depth_um
+from connectome2net.extract.laminae import FIXED, assign_laminae, contradicts_depth
+from connectome2net.sources import Source, open_folder
+
+MINNIE, NO_LABELS = Source("minnie65_public", "1300", {}, "memory"), pa.table({})
 
 
 def cells_by_nucleus(tmp_path, tables=None, **options):
@@ -24,23 +28,23 @@ def test_depth_is_the_published_rotation():
     position_nm = np.random.default_rng(0).uniform(3e5, 1e6, (20, 3))
     pia = 183013 * 4 * sin + 83535 * 4 * cos
     expected = (position_nm[:, 0] * sin + position_nm[:, 1] * cos - pia) / 1000
-    np.testing.assert_allclose(soma_depth_um(position_nm, dataset="minnie65_public"), expected, rtol=1e-12)
+    np.testing.assert_allclose(soma_depth_um(MINNIE, NO_LABELS, position_nm), expected, rtol=1e-12)
 
 
 def test_depth_grows_from_pia_to_white_matter():
     position_nm = np.array([[183013 * 4, 83535 * 4, 1.0], [722_970, 646_950, 858_480], [np.nan] * 3])
-    depth_um = soma_depth_um(position_nm, dataset="minnie65_public")
+    depth_um = soma_depth_um(MINNIE, NO_LABELS, position_nm)
     np.testing.assert_allclose(depth_um, [0.0, 310.8, np.nan], atol=0.05)
 
 
 def test_a_data_set_without_a_known_depth_axis():
     with pytest.raises(ExtractError, match=r"depth axis of this data set is not known\n.*\n.*hemibrain\n.*minnie65"):
-        soma_depth_um(np.zeros((1, 3)), dataset="hemibrain")
+        soma_depth_um(replace(MINNIE, dataset="hemibrain"), NO_LABELS, np.zeros((1, 3)))
 
 
 def test_half_a_position_is_none():
-    census = pa.table({"pt_position_x": [1.0, 2.0], "pt_position_y": [3.0, None], "pt_position_z": [5.0, 6.0]})
-    np.testing.assert_array_equal(soma_position_nm(census, unit_nm=(4, 4, 40)), [[4, 12, 200], [np.nan] * 3])
+    cells = pa.table({"x_nm": [4.0, 8.0], "y_nm": [12.0, None], "z_nm": [200.0, 240.0]})
+    np.testing.assert_array_equal(positions_nm(cells), [[4, 12, 200], [np.nan] * 3])
 
 
 @pytest.mark.parametrize(("unit", "found"), [("voxel", r"[\d,]+ um, reading positions as voxel"), ("um", "as um")])
@@ -85,7 +89,7 @@ def test_a_border_belongs_to_the_lamina_below_it(top, lamina):
     below, above = assign_laminae(np.array(["MC", "MC"]), np.array([top, top - 0.001]))
     assert below == lamina
     assert (above != lamina) or top == 0
-    assert next(border.top_um for border in LAMINAE.borders if border.name == lamina) == top
+    assert next(border.top_um for border in FIXED.borders if border.name == lamina) == top
 
 
 def test_types_contradict_depths_beyond_the_tolerance_only():
@@ -112,6 +116,7 @@ def test_eight_cells_by_hand(tmp_path):
         "axon not proofread": (2, ()),
         "axon incomplete": (3, ()),
         "proofreading stale": (1, ("20",)),
+        "inputs from outside unknown": (8, ()),
     }
 
 

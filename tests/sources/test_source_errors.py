@@ -56,7 +56,7 @@ def without_column(name, column):
 CORRUPTIONS = {
     "no census": (
         without_table(CENSUS),
-        r"table allen_v1\S+ is missing[\s\S]*found: +connections_with_nuclei, proofreading[\s\S]*wanted: \S+\.parquet",
+        r"table allen_v1\S+ \(or nucleus_detection_v0\) is missing[\s\S]*found: +connections_with_nuclei, proofreading[\s\S]*wanted: a file of that name, .parquet",
     ),
     "no connections": (without_table(CONNECTIONS), r"connections_with_nuclei \(or synapses_pni_2\) is missing"),
     "no column": (
@@ -85,35 +85,22 @@ CORRUPTIONS = {
         with_values(PROOFREADING, "status_axon", lambda x: ["maybe"] * len(x)),
         r"A value is not understood\n.*status_axon\n.*maybe \(6 rows\)\n.*true/false or t/f",
     ),
-    "empty census": (lambda tables: tables.update({CENSUS: tables[CENSUS].slice(0, 0)}), "The census is empty"),
+    "empty census": (lambda tables: tables.update({CENSUS: tables[CENSUS].slice(0, 0)}), "A table of cells is empty"),
     "nucleus twice": (
         with_values(CENSUS, "id", lambda ids: [ids[1], *ids[1:]]),
-        r"A nucleus occurs more than once in the census\n.*column id\n.*nucleus 10\n",
+        r"The census says two things of one nucleus\n.*column id\n.*nucleus 10\n",
     ),
-    "root 0": (
-        with_values(CENSUS, "pt_root_id", first(0)),
-        r"root id 0: its nucleus lies in no segment\n.*pt_root_id\n.*nucleus 40\n",
-    ),
-    "merged": (
-        with_values(CENSUS, "pt_root_id", lambda roots: [roots[1], *roots[1:]]),
-        rf"share a root id: their segments are merged\n.*\n.*root {root(10)}, shared by nucleus 10, 40",
-    ),
-    "unknown class": (
-        with_values(CENSUS, "classification_system", first("glia")),
-        r"Unknown word for the class of a cell\n.*classification_system\n.*glia\n.*aibs_coarse_excitatory or",
-    ),
-    "another root of a nucleus": (
-        with_values(CONNECTIONS, "pre_pt_root_id", first(7)),
-        rf"Two materializations: tables disagree on the root id of a nucleus\n.*pre_pt_root_id\n"
-        rf".*nucleus 10 is root 7 here and {root(10)} in allen_v1",
+    "unknown classes": (
+        with_values(CENSUS, "classification_system", lambda words: ["glia"] * len(words)),
+        r"No word for the class of a cell is known\n.*classification_system or cell_type\n.*glia\n.*aibs_coarse_excit",
     ),
     "proofreading of another version": (
         with_values(PROOFREADING, "pt_root_id", lambda roots: [value + 1 for value in roots]),
-        r"Two materializations: no root id of a table is in the census\n.*proofreading\S+, column pt_root_id",
+        r"Two materializations: no root id of a table is that of a cell\n.*proofreading\S+, column pt_root_id",
     ),
     "synapses of another version": (
         with_synapses(lambda rows: change(rows, "pre_pt_root_id", np.arange(rows.num_rows))),
-        r"Two materializations: no root id of a table is in the census\n.*synapses_pni_2\S+, column pre_pt_root_id",
+        r"Two materializations: no root id of a table is that of a cell\n.*synapses_pni_2\S+, column pre_pt_root_id",
     ),
     "two words on an axon": (
         with_values(PROOFREADING, "pt_root_id", lambda roots: [roots[1], *roots[1:]]),
