@@ -16,6 +16,7 @@ from connectome2net.extract.cell_classes import classify
 from connectome2net.extract.column import cut, find_column, positions_nm
 from connectome2net.extract.connections import connect, threshold
 from connectome2net.extract.depth import check_depth, soma_depth_um
+from connectome2net.extract.fitting import fit_network
 from connectome2net.extract.laminae import How, find_lamina, lamina_confidence
 from connectome2net.extract.populations import network_of_types
 from connectome2net.extract.proofreading import accepted, proofreading
@@ -175,7 +176,7 @@ def _assume(name: str | None, source: Source, cells: pa.Table, edges: pa.Table) 
     """Return the network that is assumed: a preset, or one made from the types of the cells."""
     laminar = set(values(cells, "lamina")) != {"unknown"}
     if (name or ("column" if laminar else "types")) != "types":
-        return load_preset(name or "column")
+        return fit_network(load_preset(name or "column"), cells, edges)
     return network_of_types(cells, edges, input_types=source.input_types)
 
 
