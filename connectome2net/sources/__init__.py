@@ -28,6 +28,8 @@ def open_source(
     position_unit: str | None = None,
     cells: int | None = None,
     seed: int | None = None,
+    engine: str = "duckdb",
+    master: str | None = None,
 ) -> Source:
     """Open a source by word or folder.
 
@@ -37,6 +39,8 @@ def open_source(
         position_unit: nm, voxel or um; overrules ``source.toml``. Folders only.
         cells: number of cells; default is that of the real column. Stand-in only.
         seed: of the stand-in; default is 0. Stand-in only.
+        engine: what scans synapses and connections, ``duckdb`` or ``spark``. Folders only.
+        master: address of the Spark master; default is this machine.
 
     Returns:
         A checked source.
@@ -62,7 +66,7 @@ def open_source(
         from connectome2net.sources.cave.open import open_cave
 
         return open_cave(chosen)
-    return open_folder(chosen, position_unit=position_unit)
+    return open_folder(chosen, position_unit=position_unit, engine=engine, master=master)
 
 
 def _has_token() -> bool:

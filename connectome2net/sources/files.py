@@ -1,50 +1,86 @@
-"""One file of rows, in any form that tables come in -> rows that an engine can see.
+"""One table, in any form that tables come in -> rows that an engine can see.
 
-Enters: parquet, feather, csv or csv.gz. Leaves: an ibis table, not read into memory.
+Enters: a parquet, feather, csv or csv.gz file, or a folder of parquet files. Leaves: an ibis table, not read into
+memory.
 """
 
 from __future__ import annotations
 
-import csv
-import gzip
+import os
 from pathlib import Path
 
 import ibis
 import ibis.expr.types as ir
 import pyarrow.feather
-from ibis.backends.duckdb import Backend
+from ibis.backends import BaseBackend
 
+from connectome2net.errors import SourceError
+from connectome2net.sources.dump import BROKEN_GZ, columns_of, count_lines
+from connectome2net.sources.engine import read_csv, read_parquet
 from connectome2net.sources.shape import UNREADABLE, unreadable
+from connectome2net.sources.storage import let_open, place
 
 FORMS = (".parquet", ".feather", ".csv", ".csv.gz")
+INCOMPLETE = "the file ends too early: it is not all there"
 
 
-def scan(engine: Backend, path: str | Path) -> ir.Table:
-    """Let an engine see a file. CSV comes as text, so that no reader guesses that an id is a float.
+def scan(engine: BaseBackend, path: str | os.PathLike[str]) -> ir.Table:
+    """Let an engine see a table. CSV comes as text, so that no reader guesses that an id is a float.
 
     Args:
-        engine: what will run the scan.
-        path: the file; its ending says its form.
+        engine: what will run the scan, from ``start_engine``.
+        path: a file, whose ending says its form, or a folder of parquet files; local or an address.
 
     Returns:
         Its rows under its own column names.
 
     Raises:
-        SourceError: the file cannot be read.
+        SourceError: the table cannot be read, or nothing names its columns.
     """
-    file = Path(path)
+    file = place(path)
+    let_open(engine, file)
     try:
-        if file.suffix == ".parquet":
-            return engine.read_parquet(file)
-        if file.suffix == ".feather":
-            return ibis.memtable(pyarrow.feather.read_table(file, memory_map=True))
-        columns = dict.fromkeys(_header(file), "VARCHAR")
-        return engine.read_csv(file, columns=columns, auto_detect=False, header=True, delim=",", quote='"')
+        if file.name.endswith(".feather"):
+            return _map_feather(file)
+        if not is_text(file):
+            return read_parquet(engine, str(file), parts=[str(part) for part in parts_of(file)])
+        columns, headed = columns_of(file)
+        if file.suffix == ".gz":
+            count_lines(file)
+        return read_csv(engine, str(file), names=list(columns), headed=headed)
+    except BROKEN_GZ as error:
+        raise unreadable(file.name, error if str(error) else EOFError(INCOMPLETE)) from error
     except UNREADABLE as error:
         raise unreadable(file.name, error) from error
 
 
-def _header(file: Path) -> list[str]:
-    opener = gzip.open if file.suffix == ".gz" else open
-    with opener(file, "rt", encoding="utf-8-sig", newline="") as lines:
-        return next(csv.reader(lines), ["nothing"])
+def is_text(path: Path) -> bool:
+    """Tell whether a table is one of comma-separated values."""
+    return path.name.endswith((".csv", ".csv.gz"))
+
+
+def parts_of(path: Path) -> list[Path]:
+    """Return the parquet files of a table, which is one of them or a folder of them.
+
+    Raises:
+        SourceError: the folder has none, or is a lake that keeps rows that were deleted.
+    """
+    if not path.is_dir():
+        return [path]
+    if (path / "_delta_log").is_dir():
+        raise SourceError(
+            "A Delta table is not a folder of parquet files: it keeps the files of older states",
+            where=path,
+            found="_delta_log",
+            wanted="parquet files, each row once",
+            fix="write its newest state out as parquet",
+        )
+    if parts := sorted(path.rglob("*.parquet"), key=str):
+        return parts
+    raise SourceError("The folder of a table is empty", where=path, found="no .parquet file", wanted="parquet files")
+
+
+def _map_feather(file: Path) -> ir.Table:
+    with file.open("rb") as opened:
+        local = os.fspath(file) if isinstance(file, Path) else opened
+        return ibis.memtable(pyarrow.feather.read_table(local, memory_map=isinstance(file, Path)))

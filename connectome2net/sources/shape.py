@@ -15,7 +15,9 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from connectome2net.errors import SourceError
+from connectome2net.sources.footer import Footer
 from connectome2net.sources.microns import POSITION, Kind, TableShape
+from connectome2net.sources.positions import parse_positions
 
 WHOLE = r"^-?[0-9]{1,18}$"
 TRUE, FALSE = ("t", "true"), ("f", "false")
@@ -30,13 +32,14 @@ WANTED: Mapping[Kind, str] = {
 UNREADABLE = (duckdb.Error, pa.ArrowException, OSError, UnicodeDecodeError, csv.Error)
 
 
-def conform(raw: ir.Table, shape: TableShape, *, file: str) -> tuple[ir.Table, int]:
+def conform(raw: ir.Table, shape: TableShape, *, file: str, footer: Footer | None = None) -> tuple[ir.Table, int]:
     """Give a table its shape.
 
     Args:
         raw: the table as read.
         shape: the columns wanted.
         file: name of the file, for messages.
+        footer: what the file says of its values, so that they need not be looked at.
 
     Returns:
         The table with the columns of the shape only, and its number of rows.
@@ -45,7 +48,8 @@ def conform(raw: ir.Table, shape: TableShape, *, file: str) -> tuple[ir.Table, i
         SourceError: a column is missing, has the wrong type, an empty id, or a value that is not understood; or the
             file cannot be read.
     """
-    raw = _split_positions(raw)
+    if POSITION[0] in shape.required or POSITION[0] in shape.optional:
+        raw = _split_positions(raw, file=file)
     taken = {name: raw[other] for name, other in shape.instead.items() if other in raw.columns}
     raw = raw.mutate(**taken) if taken else raw
     missing = [name for name in shape.required if name not in raw.columns]
@@ -60,7 +64,7 @@ def conform(raw: ir.Table, shape: TableShape, *, file: str) -> tuple[ir.Table, i
     kinds = dict(shape.required) | {name: kind for name, kind in shape.optional.items() if name in raw.columns}
     for name, kind in kinds.items():
         _check_type(raw[name], kind, where=f"{file}, column {name}")
-    rows = _check_values(raw, kinds, file=file)
+    rows = _check_values(raw, kinds, file=file, footer=footer)
     return raw.select(**{name: CASTS[kind](raw[name]) for name, kind in kinds.items()}), rows
 
 
@@ -71,11 +75,22 @@ def unreadable(file: object, error: Exception) -> SourceError:
     )
 
 
-def _split_positions(raw: ir.Table) -> ir.Table:
-    """Split a list column ``pt_position`` into x, y and z."""
-    if "pt_position" not in raw.columns or POSITION[0] in raw.columns or not raw["pt_position"].type().is_array():
+def _split_positions(raw: ir.Table, *, file: str) -> ir.Table:
+    """Split a column ``pt_position`` of lists or text into x, y and z. Text is read: such tables are small."""
+    if "pt_position" not in raw.columns or POSITION[0] in raw.columns:
         return raw
-    return raw.mutate(**{name: raw["pt_position"][axis] for axis, name in enumerate(POSITION)})
+    if raw["pt_position"].type().is_array():
+        return raw.mutate(**{name: raw["pt_position"][axis] for axis, name in enumerate(POSITION)})
+    if not raw["pt_position"].type().is_string():
+        return raw
+    try:
+        rows = raw.to_pyarrow()
+    except UNREADABLE as error:
+        raise unreadable(file, error) from error
+    split = parse_positions(rows.column("pt_position"), where=f"{file}, column pt_position")
+    for axis, name in enumerate(POSITION):
+        rows = rows.append_column(name, pa.array(split[:, axis], from_pandas=True))
+    return ibis.memtable(rows)
 
 
 def _check_type(column: ir.Column, kind: Kind, *, where: str) -> None:
@@ -99,16 +114,17 @@ def _check_type(column: ir.Column, kind: Kind, *, where: str) -> None:
         )
 
 
-def _check_values(raw: ir.Table, kinds: Mapping[str, Kind], *, file: str) -> int:
-    """Count rows, and in the same scan what is empty or not understood."""
-    measures = {"rows": raw.count()}
+def _check_values(raw: ir.Table, kinds: Mapping[str, Kind], *, file: str, footer: Footer | None) -> int:
+    """Count rows, and in the same scan what is empty or not understood; no scan, if the footer says it all."""
+    known = footer or Footer(rows=0, nulls={}, least={})
+    measures = {} if footer else {"rows": raw.count()}
     for name, kind in kinds.items():
-        if kind in NO_NULLS:
+        if kind in NO_NULLS and known.nulls.get(name) != 0:
             measures[f"empty:{name}"] = raw[name].isnull().sum()
-        if (wrong := _wrong(raw[name], kind)) is not None:
+        if (wrong := _wrong(raw[name], kind)) is not None and not (kind == "count" and known.least.get(name, 0) > 0):
             measures[f"wrong:{name}"] = wrong.sum()
     try:
-        counted = raw.aggregate(**measures).to_pyarrow().to_pylist()[0]
+        counted = raw.aggregate(**measures).to_pyarrow().to_pylist()[0] if measures else {}
     except UNREADABLE as error:
         raise unreadable(file, error) from error
     for name, kind in kinds.items():
@@ -119,7 +135,7 @@ def _check_values(raw: ir.Table, kinds: Mapping[str, Kind], *, file: str) -> int
             example = raw.filter(_wrong(raw[name], kind))[name].min().to_pyarrow().as_py()
             found = f"{example} ({times:,} {'rows' if times > 1 else 'row'})"
             raise SourceError("A value is not understood", where=where, found=found, wanted=WANTED[kind])
-    return int(counted["rows"])
+    return int(counted.get("rows", known.rows))
 
 
 def _wrong(column: ir.Column, kind: Kind) -> ir.BooleanColumn | None:

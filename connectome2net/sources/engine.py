@@ -1,0 +1,97 @@
+"""What runs the scans over synapse rows: DuckDB on this machine, or Spark on a cluster.
+
+Enters: the name of an engine. Leaves: an ibis backend; the same expressions give the same rows on each.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import ibis
+import ibis.expr.types as ir
+from ibis.backends import BaseBackend
+
+from connectome2net.errors import SourceError
+
+EngineName = Literal["duckdb", "spark"]
+ENGINES: tuple[EngineName, ...] = ("duckdb", "spark")
+
+
+def start_engine(name: str = "duckdb", *, master: str | None = None) -> BaseBackend:
+    """Start an engine.
+
+    Args:
+        name: ``duckdb`` or ``spark``.
+        master: address of the Spark master; default is this machine, all its cores.
+
+    Raises:
+        SourceError: there is no such engine, or it is not installed.
+    """
+    if name == "spark":
+        return _start_spark(master or "local[*]")
+    if name not in ENGINES:
+        raise SourceError("There is no such engine", where="--engine", found=name, wanted=" or ".join(ENGINES))
+    if master is not None:
+        raise SourceError("Only Spark has a master", where="--master", found=master, wanted="--engine spark")
+    return ibis.duckdb.connect(temp_directory=str(Path(tempfile.gettempdir()) / "connectome2net"))
+
+
+def _start_spark(master: str) -> BaseBackend:
+    try:
+        from pyspark.errors import PySparkException
+        from pyspark.sql import SparkSession
+
+        from connectome2net.sources.spark import Spark
+    except ImportError as error:
+        raise SourceError(
+            "Spark is not installed",
+            where="--engine spark",
+            found=str(error),
+            fix="pip install 'connectome2net[spark]'",
+        ) from error
+    if not os.environ.get("JAVA_HOME") and not shutil.which("java"):
+        raise SourceError(
+            "Spark needs Java",
+            where="--engine spark",
+            found="no java on the path and no JAVA_HOME",
+            wanted="Java 17 or later",
+            fix="install a Java runtime, or leave --engine spark out",
+        )
+    builder = SparkSession.builder.master(master).appName("connectome2net")
+    try:
+        session = builder.config("spark.ui.enabled", "false").config("spark.log.level", "ERROR").getOrCreate()
+    except (PySparkException, OSError) as error:
+        raise SourceError(
+            "Spark does not start", where=f"--master {master}", found=str(error).strip().splitlines()[0]
+        ) from error
+    return Spark().connect(session)
+
+
+def read_parquet(engine: BaseBackend, table: str, *, parts: Sequence[str]) -> ir.Table:
+    """Let an engine see a parquet file or folder as one table; folders named ``key=value`` become columns."""
+    if engine.name == "pyspark":
+        return engine.read_parquet(table)
+    return engine.read_parquet(parts, hive_partitioning=parts[0] != table)
+
+
+def read_csv(engine: BaseBackend, file: str, *, names: Sequence[str], headed: bool, delimiter: str = ",") -> ir.Table:
+    """Let an engine see a file of separated values, every column as text."""
+    if engine.name == "pyspark":
+        schema = ", ".join(f"`{name}` STRING" for name in names)
+        return engine.read_csv(
+            file,
+            schema=schema,
+            header=headed,
+            sep=delimiter,
+            inferSchema=False,
+            escape='"',
+            mode="FAILFAST",
+            enforceSchema=True,
+        )
+    columns = dict.fromkeys(names, "VARCHAR")
+    return engine.read_csv(file, columns=columns, auto_detect=False, header=headed, delim=delimiter, quote='"')

@@ -1,0 +1,64 @@
+"""Where files lie: on this machine, or on object storage.
+
+Enters: a path, or an address with ``://`` in it. Leaves: a path that can be listed and opened, and which the engine
+can open too.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import cast
+
+from ibis.backends import BaseBackend
+
+from connectome2net.errors import SourceError
+
+
+def place(text: str | os.PathLike[str]) -> Path:
+    """Return the path of a file or folder.
+
+    Args:
+        text: a local path, or an address that fsspec knows: ``gs://bucket/folder``, ``s3://``, ``https://``.
+
+    Returns:
+        A path. One on object storage has the same methods.
+
+    Raises:
+        SourceError: what reads such an address is not installed, or there is nothing that reads it.
+    """
+    address = os.fspath(text)
+    if "://" not in address:
+        return Path(address)
+    protocol = address.split("://")[0]
+    try:
+        from upath import UPath
+
+        remote = UPath(address)
+        _ = remote.fs  # is made here, so that what is missing is missed here
+    except ImportError as error:
+        raise SourceError(
+            f"What reads {protocol}:// is not installed",
+            where=address,
+            found=str(error),
+            fix="pip install 'connectome2net[cloud]'",
+        ) from error
+    except ValueError as error:
+        raise SourceError(
+            "No such kind of storage",
+            where=address,
+            found=f"{protocol}://",
+            wanted="a local path, gs://, s3://, https://",
+        ) from error
+    return cast(Path, remote)
+
+
+def is_local(path: Path) -> bool:
+    """Tell whether a file lies on this machine."""
+    return isinstance(path, Path)
+
+
+def let_open(engine: BaseBackend, path: Path) -> None:
+    """Let DuckDB open files where a path lies. Spark opens addresses by itself, as its cluster is configured."""
+    if engine.name == "duckdb" and not is_local(path):
+        engine.con.register_filesystem(path.fs)  # type: ignore[attr-defined]
