@@ -1,7 +1,7 @@
 """A network for cells without laminae: populations by type and class.
 
-Enters: cells and edges of a spec. Leaves: ``Network``: front end and dynamics of the preset ``column``, all edges in one
-projection; what the program chose, because nobody told, is said beside it.
+Enters: cells and edges of a spec. Leaves: ``Network``: front end and dynamics of the preset ``column``, all edges in
+one projection; what the program chose, because nobody told, is said beside it.
 """
 
 from __future__ import annotations
@@ -103,7 +103,8 @@ def network_of_types(
 def _why(groups: list[Group], cells: pa.Table) -> str:
     outside = cells.num_rows - sum(len(group.cells) for group in groups)
     why = "Cells have no laminae here, so that a population is a cell type of one class, or several small ones."
-    return f"{why} {outside:,} cells of unknown class are in no population." if outside else why
+    left_out = f"Of {cells.num_rows:,} cells {outside:,} are in no population, because their class tells no sign."
+    return f"{why} {left_out}" if outside else why
 
 
 def _groups(cells: pa.Table, input_types: tuple[str, ...], *, signs: str) -> list[Group]:

@@ -15,7 +15,7 @@ from typing import get_args
 import ibis
 import numpy as np
 import pyarrow as pa
-from ibis.backends.duckdb import Backend
+from ibis.backends import BaseBackend
 
 from connectome2net.errors import SourceError
 from connectome2net.sources.mapping.facts import Facts, Said, read_facts
@@ -47,7 +47,7 @@ Notes = tuple[str, ...]
 
 
 def read_cells(
-    engine: Backend, folder: Path, mapping: ConnectomeMapping, links: SourceTable
+    engine: BaseBackend, folder: Path, mapping: ConnectomeMapping, links: SourceTable
 ) -> tuple[SourceTable, Notes]:
     """Return the cells and what to know of them.
 
@@ -64,7 +64,7 @@ def read_cells(
         said, opened, notes = read_facts(engine, folder, mapping)
         file, digest = opened.path.name, opened.sha256()
     else:
-        said, file, digest = _ends(links), links.file, links.sha256 or ""
+        said, file, digest = _ends(links), links.file, links.sha256
         notes = (f"no table lists the cells: they are the {len(said):,} ends of the {links.name}",)
     said = {cell: facts | _type(cell, facts, mapping.cells) for cell, facts in sorted(said.items())}
     classes, notes_of_classes = _classes(said, mapping.cells, file=file)
@@ -74,7 +74,9 @@ def read_cells(
         raise SourceError("No cell is left", where=file, found="0 cells", wanted="at least one", fix="drop fewer")
     table = _measure(pa.Table.from_pylist(rows, schema=CELLS), said, mapping)
     dropped = len(said) - len(rows)
-    notes += notes_of_classes + ((f"{file}: {dropped:,} of {len(said):,} cells are left out by their class",) if dropped else ())
+    notes += notes_of_classes + (
+        (f"{file}: {dropped:,} of {len(said):,} cells are left out by their class",) if dropped else ()
+    )
     return SourceTable(MAPPED_CELLS, file, table.num_rows, digest, ibis.memtable(table)), notes
 
 

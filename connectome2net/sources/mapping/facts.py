@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ibis.backends.duckdb import Backend
+from ibis.backends import BaseBackend
 
 from connectome2net.errors import SourceError
 from connectome2net.sources.mapping.foreign import Foreign, as_ids, open_foreign
@@ -28,7 +28,7 @@ NAMED = 5
 """So many cells are named in a message."""
 
 
-def read_facts(engine: Backend, folder: Path, mapping: ConnectomeMapping) -> tuple[Said, Foreign, tuple[str, ...]]:
+def read_facts(engine: BaseBackend, folder: Path, mapping: ConnectomeMapping) -> tuple[Said, Foreign, tuple[str, ...]]:
     """Return the facts of each cell of ``[cells]``, where they lie, and what was left out.
 
     Raises:
@@ -49,7 +49,7 @@ def read_facts(engine: Backend, folder: Path, mapping: ConnectomeMapping) -> tup
 
 
 def _read(
-    engine: Backend,
+    engine: BaseBackend,
     folder: Path,
     labels: Labels,
     more: Mapping[str, tuple[str, ...]],

@@ -7,24 +7,31 @@ memory.
 from __future__ import annotations
 
 import csv
-import gzip
 import hashlib
+import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import ibis.expr.types as ir
-from ibis.backends.duckdb import Backend
+from ibis.backends import BaseBackend
 
 from connectome2net.errors import SourceError
+from connectome2net.sources.dump import BROKEN_GZ, count_lines, unpacked
+from connectome2net.sources.engine import read_csv
 from connectome2net.sources.files import scan
+from connectome2net.sources.folder import LARGE
 from connectome2net.sources.mapping.model import File
 from connectome2net.sources.shape import UNREADABLE, unreadable
+from connectome2net.sources.storage import is_local
 
 FLOAT_TRACE = r"^-?[0-9]+\.0+$|^-?[0-9]\.[0-9]+[eE]\+?[0-9]+$"
 """Text that only a float leaves behind: 12.0, 8.6469e+17."""
 
 ID = "text or whole numbers: a float cannot hold an id above 2^53"
+
+MOST_FILES = 40
+"""So many files are named in a message."""
 
 
 @dataclass(frozen=True)
@@ -41,13 +48,15 @@ class Foreign:
     table: ir.Table
     notes: tuple[str, ...]
 
-    def sha256(self) -> str:
-        """Return the digest of the file."""
+    def sha256(self) -> str | None:
+        """Return the digest of the file; None where it would take too long."""
+        if not is_local(self.path) or self.path.is_dir() or self.path.stat().st_size > LARGE:
+            return None
         with self.path.open("rb") as opened:
             return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
-def open_foreign(engine: Backend, folder: Path, file: File, columns: Iterable[str], *, section: str) -> Foreign:
+def open_foreign(engine: BaseBackend, folder: Path, file: File, columns: Iterable[str], *, section: str) -> Foreign:
     """Open a table of the mapping.
 
     Args:
@@ -61,19 +70,19 @@ def open_foreign(engine: Backend, folder: Path, file: File, columns: Iterable[st
         SourceError: the file or a column is not there, or the file cannot be read.
     """
     path = folder / file.file
-    if not path.is_file():
-        there = sorted(str(item.relative_to(folder)) for item in folder.rglob("*") if item.is_file())
+    if not path.exists():
+        there = sorted(item.name for item in folder.iterdir())
         raise SourceError(
             "A file of the mapping is missing",
             where=f"[{section}] file",
-            found=", ".join(there) or "an empty folder",
+            found=", ".join(there[:MOST_FILES]) or "an empty folder",
             wanted=str(path),
             fix="name it as it lies in --source, or put it there",
         )
     delimiter = file.delimiter or ("\t" if ".tsv" in path.suffixes else "")
     try:
-        raw = _scan_text(engine, path, delimiter) if delimiter else scan(engine, path)
-    except UNREADABLE as error:
+        raw = _scan_delimited(engine, path, delimiter) if delimiter else scan(engine, path)
+    except (*UNREADABLE, *BROKEN_GZ) as error:
         raise unreadable(path.name, error) from error
     raw = raw.rename({name.strip(): name for name in raw.columns if name.strip() != name})
     missing = sorted({*columns, *file.leave_out} - {*raw.columns})
@@ -87,12 +96,13 @@ def open_foreign(engine: Backend, folder: Path, file: File, columns: Iterable[st
     return _leave_out(Foreign(path, raw, ()), file)
 
 
-def _scan_text(engine: Backend, path: Path, delimiter: str) -> ir.Table:
-    """Let the engine see a text file whose name does not tell its delimiter."""
-    opener = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rt", encoding="utf-8-sig", newline="") as lines:
-        columns = dict.fromkeys(next(csv.reader(lines, delimiter=delimiter), ["nothing"]), "VARCHAR")
-    return engine.read_csv(path, columns=columns, auto_detect=False, header=True, delim=delimiter, quote='"')
+def _scan_delimited(engine: BaseBackend, path: Path, delimiter: str) -> ir.Table:
+    """Let an engine see a text file that is not divided by commas."""
+    with unpacked(path) as opened, io.TextIOWrapper(opened, encoding="utf-8-sig", newline="") as lines:
+        names = next(csv.reader(lines, delimiter=delimiter), ["nothing"])
+    if path.suffix == ".gz":
+        count_lines(path)
+    return read_csv(engine, str(path), names=names, headed=True, delimiter=delimiter)
 
 
 def _leave_out(opened: Foreign, file: File) -> Foreign:

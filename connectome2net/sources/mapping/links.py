@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import ibis
-from ibis.backends.duckdb import Backend
+from ibis.backends import BaseBackend
 
 from connectome2net.errors import SourceError
 from connectome2net.sources.mapping.foreign import Foreign, as_ids, count, open_foreign
@@ -21,7 +21,7 @@ from connectome2net.sources.source import MAPPED_EDGES, MAPPED_SYNAPSES, SourceT
 Notes = tuple[str, ...]
 
 
-def open_links(engine: Backend, folder: Path, mapping: ConnectomeMapping) -> tuple[SourceTable, Notes]:
+def open_links(engine: BaseBackend, folder: Path, mapping: ConnectomeMapping) -> tuple[SourceTable, Notes]:
     """Return edges or synapses, whichever the mapping has, and what to know of them.
 
     Returns:
@@ -38,7 +38,7 @@ def open_links(engine: Backend, folder: Path, mapping: ConnectomeMapping) -> tup
     return _synapses(engine, folder, mapping.synapses)
 
 
-def _edges(engine: Backend, folder: Path, said: Edges) -> tuple[SourceTable, Notes]:
+def _edges(engine: BaseBackend, folder: Path, said: Edges) -> tuple[SourceTable, Notes]:
     sizes = [said.size] if said.size else []
     opened = open_foreign(engine, folder, said, [said.pre, said.post, said.count, *sizes], section=MAPPED_EDGES)
     opened = as_ids(opened, [said.pre, said.post])
@@ -75,7 +75,7 @@ def _twice(repeated: ibis.Table, opened: Foreign, said: Edges, *, rows: int, num
     )
 
 
-def _synapses(engine: Backend, folder: Path, said: Synapses) -> tuple[SourceTable, Notes]:
+def _synapses(engine: BaseBackend, folder: Path, said: Synapses) -> tuple[SourceTable, Notes]:
     sizes, ids = [said.size] if said.size else [], [said.id] if said.id else []
     ends = [said.pre, said.post, *ids]
     opened = as_ids(open_foreign(engine, folder, said, [*ends, *sizes], section=MAPPED_SYNAPSES), ends)

@@ -6,27 +6,36 @@ Enters: foreign tables and ``mapping.toml``. Leaves: ``Source`` with ``cells``, 
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
-import ibis
 import ibis.expr.types as ir
 from ibis.backends.duckdb import Backend
 
 from connectome2net.errors import SourceError
+from connectome2net.sources.engine import start_engine
 from connectome2net.sources.mapping.cells import read_cells
 from connectome2net.sources.mapping.links import open_links
 from connectome2net.sources.mapping.model import ConnectomeMapping
 from connectome2net.sources.mapping.read import read_mapping
 from connectome2net.sources.source import MAPPED_CELLS, Source, SourceTable, StraightAxis
+from connectome2net.sources.storage import place
 
 
-def open_mapping(folder: str | Path, mapping: str | Path, *, engine: Backend | None = None) -> Source:
+def open_mapping(
+    folder: str | os.PathLike[str],
+    mapping: str | os.PathLike[str],
+    *,
+    engine: str = "duckdb",
+    master: str | None = None,
+) -> Source:
     """Open the tables of a foreign connectome.
 
     Args:
-        folder: where they lie.
+        folder: where they lie, or its address on object storage.
         mapping: the file that says how their columns and words are called here.
-        engine: what runs the expressions; default is DuckDB.
+        engine: what scans edges and synapses: ``duckdb`` or ``spark``.
+        master: address of the Spark master.
 
     Returns:
         A checked source. Its table ``cells`` has the columns ``CELLS``, sorted by ``source_id``.
@@ -38,14 +47,15 @@ def open_mapping(folder: str | Path, mapping: str | Path, *, engine: Backend | N
         >>> open_mapping("flywire", "examples/mappings/flywire.toml")["cells"].rows  # doctest: +SKIP
         139255
     """
-    where, file = Path(folder), Path(mapping)
+    where, file = place(folder), Path(mapping)
     if not where.is_dir():
         found = "a file" if where.exists() else "nothing"
         raise SourceError("The source is not a folder", where=where, found=found, wanted="a folder of tables")
     said = read_mapping(file)
-    engine = engine or ibis.duckdb.connect()
-    links, notes_of_links = open_links(engine, where, said)
-    cells, notes_of_cells = read_cells(engine, where, said, links)
+    large = start_engine(engine, master=master)
+    small = large if isinstance(large, Backend) else start_engine()
+    links, notes_of_links = open_links(large, where, said)
+    cells, notes_of_cells = read_cells(small, where, said, links)
     _check_ends(links, cells.table)
     return Source(
         dataset=said.dataset,
