@@ -115,13 +115,13 @@ def _cells(figure: Figure, spec: Spec) -> None:
         )
         panels.draw_types(place(figure, left=1.4, bottom=0.5, width=2.7, height=6.6), spec)
         return
-    without = f" {missing:,} cell{'s' * (missing != 1)} without position not drawn." if missing else ""
-    caption = "One mark is one soma; lines are borders of laminae." + without
-    head(figure, "a  Cells by depth and class", caption, left=0.3, top=TOP_IN, width=4.2)
-    somata = place(figure, left=0.85, bottom=0.62, width=2.1, height=6.48)
+    without = f" {missing:,} without position {'is' if missing == 1 else 'are'} not drawn." if missing else ""
+    caption = "Marks are cells at their somata; lines are borders of laminae." + without
+    head(figure, "a  Cells by depth and class", caption, left=0.3, top=TOP_IN, width=3.9)
+    somata = place(figure, left=0.78, bottom=0.62, width=2.05, height=6.48)
     low, high = panels.depth_range(spec)
     somata.set_ylim(high, low)
-    depths = place(figure, left=3.05, bottom=0.62, width=0.95, height=6.48, sharey=somata)
+    depths = place(figure, left=2.92, bottom=0.62, width=0.92, height=6.48, sharey=somata)
     panels.draw_somata(somata, spec)
     panels.draw_depths(depths, spec)
     panels.draw_laminae(spec, somata, depths)
@@ -170,7 +170,7 @@ def _edges(figure: Figure, spec: Spec) -> None:
     head(
         figure,
         "d  Class to class",
-        "Arrows run from sender to receiver; share of all possible pairs.",
+        "Arrows run from sender to receiver.",
         left=left,
         top=TOP_IN,
         width=width,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from itertools import combinations, pairwise
@@ -35,6 +36,7 @@ from connectome2net.report.panels import LOOKS
 from connectome2net.sources import open_source
 from connectome2net.spec import Spec
 from connectome2net.spec.graph import to_scipy
+from connectome2net.spec.model import LaminaBorder, Laminae
 from tests.columns import CELLS, EDGES, NETWORKS, twelve_cells
 
 ROOT = Path(__file__).parents[2]
@@ -205,10 +207,11 @@ def test_degree_curves_are_those_of_the_matrix(page: Figure, spec: Spec, label: 
     for line in axes_with(page, label).lines:
         numbers = np.array(groups.pop((CLASS_OF[line.get_color()], line.get_linestyle() == "-")))
         value, share = line.get_xdata(), line.get_ydata()
+        assert line.get_drawstyle() == "steps-pre"
         assert value[0] == 1
         assert share[-1] == 0
         for k in range(1, int(numbers.max()) + 1):
-            drawn = share[np.searchsorted(value, k)]  # a step reaches back to the value before
+            drawn = share[np.searchsorted(value, k)]
             assert drawn == pytest.approx((numbers >= k).mean())
     assert not groups
 
@@ -253,7 +256,7 @@ def test_the_title_and_the_captions_tell_the_counts(page: Figure, spec: Spec) ->
         assert f"{number:,} {what}" in text
     assert f"not proofread ({sum(row['axon_proofread'] is False for row in cells):,})" in text
     assert ("SYNTHETIC" in text) == spec.anatomy.synthetic
-    assert ("1 cell without position" in text) == (spec.anatomy.dataset == "by hand")
+    assert ("1 without position is not drawn." in text) == (spec.anatomy.dataset == "by hand")
     assert ("not known (4)" in text) == (spec.anatomy.dataset == "by hand")
 
 
@@ -261,6 +264,8 @@ def odd_specs() -> dict[str, Spec]:
     spec = twelve_cells()
     three = ["excitatory", "inhibitory", "unknown"] * 4
     types = changed(spec, **NO_POSITION, ei_class=three, cell_type=[f"a long name of type {at}" for at in range(12)])
+    thin = (LaminaBorder(name=f"L{at}", top_um=5.0 * at, bottom_um=5.0 * at + 5) for at in range(8))
+    anatomy = spec.anatomy.model_copy(update={"laminae": Laminae(method="by hand", borders=tuple(thin))})
     one = Spec(spec.document, spec.cells.slice(0, 1), spec.edges.slice(0, 0))
     return {
         "no edges": changed(spec, edges=spec.edges.slice(0, 0)),
@@ -271,6 +276,7 @@ def odd_specs() -> dict[str, Spec]:
         "one cell": one,
         "one cell, no position": Spec(spec.document, spec.cells.slice(11, 1), one.edges),
         "one synapse": changed(spec, edges=spec.edges.slice(1, 1)),
+        "thin borders": Spec(spec.document.model_copy(update={"anatomy": anatomy}), spec.cells, spec.edges),
         "long name": changed(spec, name="a name with two $ and ^$ that goes on " * 5),
     }
 
@@ -305,11 +311,13 @@ def test_cells_without_depth_are_counted_by_type() -> None:
     assert drawn == Counter(cell_type for _, cell_type, *_ in CELLS)
 
 
-@pytest.mark.parametrize("kind", ["synthetic", *NETWORKS, *odd_specs()])
+@pytest.mark.parametrize("kind", ["synthetic", "thin laminae", *NETWORKS, *odd_specs()])
 def test_no_two_texts_overlap_and_none_leaves_the_page(
     synthetic: Spec, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spec = synthetic if kind == "synthetic" else odd_specs().get(kind) or twelve_cells(kind)
+    thin = ["L1", "L2/3", "L5", "L6", "WM", "unknown"] + ["L4"] * (synthetic.cells.num_rows - 6)
+    large = {"synthetic": synthetic, "thin laminae": changed(synthetic, lamina=thin)}
+    spec = (large | odd_specs()).get(kind) or twelve_cells(kind)
     with own_style():
         figure = column_figure(spec)
         boxes = {text: text.get_window_extent() for text in drawn_texts(figure, monkeypatch)}
@@ -326,7 +334,7 @@ def test_the_real_column_says_what_it_lacks(shared_data: Path, tmp_path: Path) -
     spec = extract(open_source(str(shared_data / "microns" / "v1_column")))
     with own_style():
         figure = column_figure(spec)
-    assert "28 cells without position not drawn." in words(figure)
+    assert "28 without position are not drawn." in words(figure)
     somata = axes_with(figure, "depth below pia, \N{MICRO SIGN}m")
     assert sum(len(marks.get_offsets()) for marks in somata.collections) == 1351 - 28
     assert draw_column(spec, tmp_path / "column.svg").stat().st_size < 2_000_000
@@ -406,3 +414,19 @@ def test_labels_keep_their_order_and_their_distance(places: list[float], gap: fl
 
 def test_labels_with_room_stay() -> None:
     assert spread([10, 30, 50], gap=5, low=0, high=100) == [10, 30, 50]
+
+
+@pytest.mark.slow
+def test_ten_million_edges_are_drawn_in_seconds(tmp_path: Path) -> None:
+    size, each, chance = 100_000, 100, np.random.default_rng(0)
+    cells = pa.concat_tables([twelve_cells().cells] * (size // 12 + 1)).slice(0, size)
+    cells = cells.set_column(0, cells.schema.field(0), pa.array(np.arange(size, dtype=np.int32)))
+    pre = np.sort(chance.integers(0, size, (size, each), dtype=np.int32), axis=1)
+    pre += np.arange(each, dtype=np.int32)  # no pair twice
+    columns = [np.repeat(np.arange(size, dtype=np.int32), each), pre.ravel() % size, np.ones(size * each, np.int32)]
+    edges = pa.table([*columns, pa.nulls(size * each, pa.int64())], schema=twelve_cells().edges.schema)
+    spec = Spec(twelve_cells().document, cells, edges)
+    start = time.perf_counter()
+    draw_column(spec, tmp_path / "column.svg")
+    assert time.perf_counter() - start < 20
+    assert (tmp_path / "column.svg").stat().st_size < 10_000_000, "many marks are pixels"
