@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from connectome2net.compile.package import compile_spec
 from connectome2net.errors import ExtractError
-from connectome2net.extract.populations import FEWEST, MOST, network_of_types
+from connectome2net.extract.groups import FEWEST, MOST
+from connectome2net.extract.populations import network_of_laminae, network_of_types
 from connectome2net.spec import Spec, load_preset, make_spec
 from connectome2net.spec.select import population_cells
 from connectome2net.spec.tables import CELLS_SCHEMA, EDGES_SCHEMA
@@ -26,6 +27,10 @@ def cells_of(kinds, *, places=True):
         for at, (name, word) in enumerate(kinds)
     ]
     return pa.Table.from_pylist(rows, schema=CELLS_SCHEMA)
+
+
+def with_laminae(cells, laminae):
+    return cells.set_column(CELLS_SCHEMA.get_field_index("lamina"), CELLS_SCHEMA.field("lamina"), pa.array(laminae))
 
 
 def edges_of(pairs):
@@ -156,6 +161,39 @@ def test_it_compiles(tmp_path):
     assert (tmp_path / "compiled" / "model.py").exists()
 
 
+LAYERED = ["L4"] * 4 + ["L2/3"] * 5 + ["L5"] * 3 + ["unknown"] + ["L4"] * 4
+
+
+def layered():
+    """Twelve pyramids in three laminae, one in none, and four baskets in L4; everybody is connected."""
+    kinds = [("pyramid", "excitatory")] * 13 + [("basket", "inhibitory")] * 4
+    every = range(len(kinds))
+    return with_laminae(cells_of(kinds), LAYERED), edges_of([(a, b) for a in every for b in every if a != b])
+
+
+def test_laminae_become_populations():
+    cells, edges = layered()
+    network = network_of_laminae(cells, edges)
+    spec = spec_of(cells, edges, network)
+    members = {name: list(found) for name, found in population_cells(spec).items()}
+    assert members == {"L23E": [*range(4, 9)], "L4E": [*range(4)], "E": [9, 10, 11, 12], "I": [*range(13, 17)]}
+    assert network.input.population == "L4E"
+    assert "L4 is where thalamus ends" in network.input.why
+    assert network.readout.populations == ("L23E", "E", "I")
+    assert validate(spec) == []
+
+
+def test_laminae_without_l4_and_with_a_named_input():
+    cells, edges = layered()
+    elsewhere = with_laminae(cells, ["L5" if word == "L4" else word for word in LAYERED])
+    assert network_of_laminae(elsewhere, edges).input.population == "L5E", "the largest of equals"
+    spec = spec_of(cells, edges, network_of_laminae(cells, edges, input_types=("bask*",)))
+    members = {name: len(found) for name, found in population_cells(spec).items()}
+    assert members == {"In_basket": 4, "L23E": 5, "L4E": 4, "E": 4}
+    assert spec.network.input.population == "In_basket"
+    assert validate(spec) == []
+
+
 kind = st.tuples(
     st.sampled_from(["", "a", "b", "c-c", "c_c"]), st.sampled_from(["excitatory", "inhibitory", "unknown"])
 )
@@ -169,17 +207,24 @@ def columns(draw):
 
 
 @settings(max_examples=60, deadline=None)
-@given(columns(), st.sampled_from(["dale", "free"]), st.booleans(), st.randoms(use_true_random=False))
-def test_any_column_gives_a_valid_network_or_one_of_two_errors(column, signs, places, random):
+@given(
+    columns(),
+    st.sampled_from(["dale", "free"]),
+    st.sampled_from([network_of_types, network_of_laminae]),
+    st.booleans(),
+    st.randoms(use_true_random=False),
+)
+def test_any_column_gives_a_valid_network_or_one_of_two_errors(column, signs, network_of, places, random):
     kinds, pairs = column
-    cells, edges = cells_of(kinds, places=places), edges_of(pairs)
+    laminae = [random.choice(("L2/3", "L4", "unknown")) for _ in kinds]
+    cells, edges = with_laminae(cells_of(kinds, places=places), laminae), edges_of(pairs)
     usable = [at for at, (_, word) in enumerate(kinds) if signs == "free" or word != "unknown"]
     connected = any(pre in usable and post in usable for pre, post in pairs)
     if not connected:
         with pytest.raises(ExtractError, match=r"No cell has a known class|No edge connects"):
-            network_of_types(cells, edges, signs=signs)
+            network_of(cells, edges, signs=signs)
         return
-    network = network_of_types(cells, edges, signs=signs)
+    network = network_of(cells, edges, signs=signs)
     spec = spec_of(cells, edges, network)
     assert validate(spec) == []
     held = np.sort(np.concatenate(list(population_cells(spec).values())))
@@ -187,5 +232,5 @@ def test_any_column_gives_a_valid_network_or_one_of_two_errors(column, signs, pl
     assert len(network.populations) <= MOST
     order = random.sample(range(len(kinds)), len(kinds))
     place = {old: new for new, old in enumerate(order)}
-    moved = cells_of([kinds[old] for old in order], places=places)
-    assert network == network_of_types(moved, edges_of([(place[a], place[b]) for a, b in pairs]), signs=signs)
+    moved = with_laminae(cells_of([kinds[old] for old in order], places=places), [laminae[old] for old in order])
+    assert network == network_of(moved, edges_of([(place[a], place[b]) for a, b in pairs]), signs=signs)
