@@ -281,10 +281,9 @@ def odd_specs() -> dict[str, Spec]:
     }
 
 
-@pytest.mark.parametrize("kind", odd_specs())
-def test_odd_specs_are_drawn(tmp_path: Path, kind: str) -> None:
-    path = draw_column(odd_specs()[kind], tmp_path / "column.png")
-    with Image.open(path) as image:
+@pytest.mark.parametrize("kind", ["no edges", "one cell, no position"])
+def test_a_png_has_200_pixels_to_an_inch(tmp_path: Path, kind: str) -> None:
+    with Image.open(draw_column(odd_specs()[kind], tmp_path / "column.png")) as image:
         assert image.size == (2400, 1720)
 
 
