@@ -81,7 +81,7 @@ def _devices() -> Iterator[Finding]:
     names = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
     names += ["mps"] if torch.mps.is_available() else []
     yield Finding("devices", "ok", ", ".join([f"cpu, {torch.get_num_threads()} threads", *names]))
-    if torch.backends.mkl.is_available():
+    if torch.backends.mkl.is_available():  # type: ignore[no-untyped-call]
         yield Finding("mkl", "ok", "sparse products on the CPU use MKL")
     else:
         yield Finding("mkl", "warning", "torch is built without MKL: sparse products on the CPU are slower")

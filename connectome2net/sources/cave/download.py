@@ -9,7 +9,7 @@ error, and only pieces that agree are kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -58,39 +58,36 @@ class Download:
         table, name = self.query.table, digest(self.query)
         total = self.server.count(self.query)
         with Progress(table, total) as progress:
-            arrived = list(self._arriving(self.query, total, progress))
-        rows = _together(arrived, table)
+            pieces = list(self._arriving(self.query, total, progress))
+        rows = _together(pieces, table)
         _refuse_difference(rows.num_rows, total, where=f"{self.server.address}/{table}")
         _refuse_repeated(rows, where=f"{self.server.address}/{table}")
         path = self.cache.write(table, name, rows)
-        self.cache.remove(table, self.pieces)
+        self.cache.remove(table, [piece for piece in self.pieces if piece != name])
         return path
 
     def _arriving(self, query: Query, count: int, progress: Progress) -> Iterator[pa.Table]:
         """Yield the pieces of a query that has so many rows."""
-        if not count:
+        if (piece := self._piece(query, count)) is not None:
+            progress.arrived(count, fetched=True)
+            yield piece
             return
-        if count > self.piece_rows:
-            yield from self._parts(query, count, progress)
-            return
-        name = digest(query)
-        piece = self.cache.read(query.table, name)
-        fetched = piece is None or piece.num_rows != count
-        if piece is None or fetched:
-            piece = self._fetch(query, count)
-        if piece is None:
-            yield from self._parts(query, count, progress)
-            return
-        if fetched:
-            self.cache.write(query.table, name, piece)
-        self.pieces.append(name)
-        progress.arrived(count, fetched=fetched)
-        yield piece
+        for part in self._split(query, count) if count else ():
+            if (kept := self.cache.read(part.table, digest(part))) is not None:  # not counted: a version never changes
+                self.pieces.append(digest(part))
+                progress.arrived(kept.num_rows, fetched=False)
+                yield kept
+            else:
+                yield from self._arriving(part, self.server.count(part), progress)
 
-    def _parts(self, query: Query, count: int, progress: Progress) -> Iterator[pa.Table]:
-        """Split a query, count its parts, and yield theirs."""
-        parts: list[Query] = [*query.parts(-(-count // self.piece_rows))]
-        if len(parts) < 2:
+    def _piece(self, query: Query, count: int) -> pa.Table | None:
+        """Fetch and keep a query; None if it is empty, or has to be split."""
+        if not count or len(self._split(query, count)) > 1:
+            return None
+        if (piece := self._fetch(query, count)) is not None:
+            self.cache.write(query.table, digest(query), piece)
+            self.pieces.append(digest(query))
+        elif len(self._split(query, count)) == 1:
             raise SourceError(
                 "The server cuts a piece that cannot be made smaller",
                 where=f"{self.server.address}/{query.table}",
@@ -98,17 +95,10 @@ class Download:
                 wanted="more rows in an answer",
                 fix="take the table from the published dumps",
             )
-        counts = [self.server.count(part) for part in parts]
-        if sum(counts) != count:
-            raise SourceError(
-                "The server counts differently each time: the parts of a query do not add up to the whole",
-                where=f"{self.server.address}/{query.table}",
-                found=f"{sum(counts):,} rows in {len(parts)} parts",
-                wanted=f"{count:,} rows",
-                fix="nothing is written; try again later, and tell those who run the server",
-            )
-        for part, rows in zip(parts, counts, strict=True):
-            yield from self._arriving(part, rows, progress)
+        return piece
+
+    def _split(self, query: Query, count: int) -> Sequence[Query]:
+        return query.parts(-(-count // self.piece_rows))
 
     def _fetch(self, query: Query, count: int) -> pa.Table | None:
         """Fetch a piece; None if the server says that it cut it, so that it must be smaller."""

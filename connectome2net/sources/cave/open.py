@@ -100,7 +100,8 @@ class Volume:
             raw, sha256 = self.raw(Rows(name))
             tables[name] = self._shaped(self._with_nuclei(raw, name), name, sha256)
             if lost := raw.count().to_pyarrow().as_py() - tables[name].rows:
-                notes.append(f"{lost:,} rows of {name} name a nucleus that is not in {NUCLEI}; they are left out")
+                rows = "row of {} names" if lost == 1 else "rows of {} name"
+                notes.append(f"{lost:,} {rows.format(name)} no nucleus of {NUCLEI}: left out")
         return tables, tuple(notes)
 
     def synapses(self, root_ids: npt.NDArray[np.int64]) -> SourceTable:

@@ -36,15 +36,14 @@ class Rows:
         bounds: dict[str, Any] = {"filter_greater_equal_dict": {"id": self.first}} if self.first else {}
         return bounds | ({"filter_less_dict": {"id": self.end}} if self.end is not None else {})
 
-    def parts(self, number: int) -> Iterator[Rows]:
-        """Split; an open range in two, however many are wanted."""
+    def parts(self, number: int) -> list[Rows]:
+        """Split; an open range in two, however many more than one are wanted."""
+        if number < 2:
+            return [self]
         if self.end is None:
             middle = max(2 * self.first, FIRST_ID_STEP)
-            yield replace(self, end=middle)
-            yield replace(self, first=middle)
-            return
-        for first, end in _shares(self.first, self.end, number):
-            yield replace(self, first=first, end=end)
+            return [replace(self, end=middle), replace(self, first=middle)]
+        return [replace(self, first=first, end=end) for first, end in _shares(self.first, self.end, number)]
 
 
 @dataclass(frozen=True)
@@ -66,12 +65,11 @@ class Among:
         """Return the arguments of ``query_table``."""
         return {"filter_in_dict": {"pre_pt_root_id": list(self.pre), "post_pt_root_id": list(self.post)}}
 
-    def parts(self, number: int) -> Iterator[Among]:
+    def parts(self, number: int) -> list[Among]:
         """Split the postsynaptic cells; where there is only one, the presynaptic ones."""
-        by_post = len(self.post) > 1
-        ids = self.post if by_post else self.pre
-        for first, end in _shares(0, len(ids), number):
-            yield replace(self, post=ids[first:end]) if by_post else replace(self, pre=ids[first:end])
+        if len(self.post) > 1:
+            return [replace(self, post=self.post[first:end]) for first, end in _shares(0, len(self.post), number)]
+        return [replace(self, pre=self.pre[first:end]) for first, end in _shares(0, len(self.pre), number)]
 
 
 Query = Rows | Among

@@ -17,6 +17,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from connectome2net.sources.cave.session import Patience
+
+HASTY = Patience(connect_s=2.0, read_s=2.0, tries=3, wait_s=0.01, longest_wait_s=0.05)
 DATASTACK = "minnie65_public"
 TOKEN = "0123456789abcdef0123456789abcdef"
 TERMS = "https://example.org/tos/3/accept"
@@ -38,7 +41,8 @@ class Misbehaviour:
     breaks_off: int = 0
     garbles: int = 0
     repeats_rows: int = 0
-    miscounts_by: int = 0
+    miscounts: int = 0
+    miscounts_by: int = 1
     ignores_filters: bool = False
     counts: bool = True
     floats: bool = False
@@ -46,6 +50,7 @@ class Misbehaviour:
     missing_terms: bool = False
     redirects: bool = False
     slow_s: float = 0.0
+    rows_left: int = FOR_EVER
 
 
 @dataclass
@@ -89,6 +94,8 @@ class CaveServer:
 class Handler(BaseHTTPRequestHandler):
     cave: CaveServer
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # one packet, not two: 40 ms less
+    disable_nagle_algorithm = True
 
     def log_message(self, *_: object) -> None:
         """Keep quiet."""
@@ -150,13 +157,15 @@ class Handler(BaseHTTPRequestHandler):
         cave.stopping.wait(wrong.slow_s)
         if cave.takes("hangs"):
             cave.stopping.wait(30)
+        if kind == "rows" and not cave.takes("rows_left"):
+            return self._fail(503, "down")
         if cave.takes("status_times"):
             return self._fail(wrong.status, "busy")
         if table not in cave.tables:
             return self._fail(404, f"analysis table '{table}' not found")
         rows = cave.tables[table] if wrong.ignores_filters else filtered(cave.tables[table], body, table)
         if kind == "count" and wrong.counts:
-            number = rows.num_rows + (wrong.miscounts_by if rows.num_rows else 0)
+            number = rows.num_rows + (wrong.miscounts_by if cave.takes("miscounts") else 0)
             return self._arrow(pa.table({"count": [number]}), {})
         return self._rows(rows, body)
 

@@ -6,10 +6,6 @@ import pytest
 from cave_server import TOKEN, CaveServer, cave_tables
 from published_tables import CONNECTIONS, eight_cells, synapse_rows
 
-from connectome2net.sources.cave.session import Patience
-
-HASTY = Patience(connect_s=2.0, read_s=2.0, tries=3, wait_s=0.01, longest_wait_s=0.05)
-
 
 @pytest.fixture(autouse=True)
 def empty_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
