@@ -10,6 +10,7 @@ import sys
 import click
 
 from connectome2net.cli.commands import compile_, evaluate, extract, inspect, train, validate
+from connectome2net.cli.convert import convert
 from connectome2net.cli.demo import demo
 from connectome2net.cli.doctor import doctor
 
@@ -28,7 +29,7 @@ def c2n() -> None:
     """  # noqa: D301 - click wants the backspace
 
 
-for command in (extract, inspect, validate, compile_, train, evaluate, demo, doctor):
+for command in (convert, extract, inspect, validate, compile_, train, evaluate, demo, doctor):
     c2n.add_command(command)
 
 

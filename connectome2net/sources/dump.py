@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from threading import Event
 from typing import IO
 
 from connectome2net.errors import SourceError
@@ -97,10 +98,14 @@ def first_line(file: Path) -> list[str]:
         return next(csv.reader(lines), [])
 
 
-def count_lines(file: Path) -> int:
+def count_lines(file: Path, *, stop: Event | None = None) -> int:
     """Read a file to its end and count its lines.
 
     DuckDB takes the part of a broken .gz that can be unpacked for the whole; this does not.
+
+    Args:
+        file: csv or csv.gz.
+        stop: ends the count early; for a count in another thread.
 
     Raises:
         EOFError: a .gz file ends too early.
@@ -108,7 +113,7 @@ def count_lines(file: Path) -> int:
     """
     lines, last = 0, b"\n"
     with unpacked(file) as opened:
-        while chunk := opened.read(CHUNK):
+        while not (stop and stop.is_set()) and (chunk := opened.read(CHUNK)):
             lines += chunk.count(b"\n")
             last = chunk
     return lines + (not last.endswith(b"\n"))

@@ -120,7 +120,7 @@ def find_tables(folder: Path) -> dict[str, Path]:
 
 def _one_materialization(files: Mapping[str, Path], stated: str) -> str:
     """Compare what source.toml and the files' own metadata say of the materialization."""
-    says = {TOML: stated} | {file.name: _stated_in(file) for file in files.values()}
+    says = {TOML: stated} | {file.name: stated_in(file) for file in files.values()}
     known = {where: version for where, version in says.items() if version not in ("", "unknown")}
     if len(set(known.values())) > 1:
         raise SourceError(
@@ -133,7 +133,7 @@ def _one_materialization(files: Mapping[str, Path], stated: str) -> str:
     return next(iter(known.values()), "unknown")
 
 
-def _stated_in(file: Path) -> str:
+def stated_in(file: Path) -> str:
     """Return the materialization that a parquet or feather file names in its metadata."""
     if is_text(file):
         return ""

@@ -1,0 +1,36 @@
+"""``c2n convert``: downloaded tables -> sorted parquet.
+
+Enters: a folder. Leaves: a folder beside its tables, and on stderr a bar with the time left.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="Where to write.  [default: DIR/parquet]")
+def convert(folder: Path, out: Path | None) -> None:
+    """Make sorted parquet of csv.gz tables, once: a scan of synapses then takes seconds."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    from connectome2net.sources.convert import convert as make_parquet
+
+    console = Console(stderr=True)
+    words = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*words, console=console, disable=not console.is_terminal) as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def show(name: str, percent: float) -> None:
+            if name not in tasks:
+                tasks[name] = bar.add_task(name, total=100.0)
+            bar.update(tasks[name], completed=percent)
+
+        done = make_parquet(folder, out=out, progress=show)
+    for table in done:
+        click.echo(f"{table.file}: {table.rows:,} rows{', made before' if table.done_before else ''}")
+    click.echo(f"Next: c2n extract --source {done[0].file.parent}")
