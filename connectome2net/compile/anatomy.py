@@ -17,9 +17,10 @@ from connectome2net.compile.groups import Index, Layout
 from connectome2net.spec import Spec
 from connectome2net.spec.network import Projection
 from connectome2net.spec.select import projection_cells, select
-from connectome2net.spec.tables import edge_index, values
+from connectome2net.spec.tables import OUTSIDE_INPUTS, edge_index, values
 
 Arrays = dict[str, npt.NDArray[Any]]
+FloatArray = npt.NDArray[np.float64]
 
 SIGN = {"excitatory": 1, "inhibitory": -1, "unknown": 0}
 
@@ -35,9 +36,11 @@ def block_arrays(spec: Spec, projection: Projection, layout: Layout) -> dict[tup
     may_send, may_receive = projection_cells(spec, layout.members)[projection.name]
     pre, post = edge_index(spec.edges)
     chosen = np.flatnonzero(may_send[pre] & may_receive[post])
+    measured = _measured(spec, projection.anatomy)
+    total = _total(spec, projection, measured, chosen)
+    anatomy = (measured / np.maximum(total[post], np.finfo(np.float32).tiny))[chosen].astype(np.float32)
     pre, post = pre[chosen], post[chosen]
     synapses = values(spec.edges, "synapse_count")[chosen]
-    anatomy = _normalise(_measured(spec, projection.anatomy)[chosen], post, projection.normalise)
     group, row = _places(layout, spec.cells.num_rows)
     sign = np.array([SIGN[word] for word in values(spec.cells, "ei_class")], dtype=np.int8)
     blocks = {}
@@ -62,19 +65,28 @@ def graded_inhibition(spec: Spec, units: Index) -> npt.NDArray[np.float32]:
     return (1 - inhibition.strength * count / max(count.max(), 1)).astype(np.float32)
 
 
-def _measured(spec: Spec, anatomy: str) -> npt.NDArray[np.float64]:
+def _measured(spec: Spec, anatomy: str) -> FloatArray:
     if anatomy == "binary":
         return np.ones(spec.edges.num_rows)
-    return values(spec.edges, "synapse_count" if anatomy == "synapse_count" else "total_size_vx").astype(float)
+    synapses: FloatArray = values(spec.edges, "synapse_count").astype(float)
+    if anatomy == "synapse_count":
+        return synapses
+    size_vx: FloatArray = values(spec.edges, "total_size_vx").astype(float)
+    return size_vx if anatomy == "total_size" else size_vx / synapses
 
 
-def _normalise(measured: npt.NDArray[np.float64], post: Index, how: str) -> npt.NDArray[np.float32]:
-    """Return the anatomy of edges, scaled over all edges of the projection onto the same cell."""
-    if how == "none":
-        return measured.astype(np.float32)
-    power = 1 if how == "sum" else 2
-    total = np.bincount(post, measured**power) ** (1 / power)
-    return (measured / np.maximum(total[post], np.finfo(np.float32).tiny)).astype(np.float32)
+def _total(spec: Spec, projection: Projection, measured: FloatArray, chosen: npt.NDArray[np.intp]) -> FloatArray:
+    """Return for each cell what the anatomy of its edges is divided by, shape (cells,)."""
+    _, post = edge_index(spec.edges)
+    cells = spec.cells.num_rows
+    if projection.normalise == "none":
+        return np.ones(cells)
+    if projection.normalise == "all_inputs":
+        outside: FloatArray = values(spec.cells, OUTSIDE_INPUTS[projection.anatomy]).astype(float)
+        return np.bincount(post, measured, minlength=cells) + outside
+    power = 1 if projection.normalise == "sum" else 2
+    summed = np.bincount(post[chosen], measured[chosen] ** power, minlength=cells).astype(np.float64)
+    return summed if power == 1 else np.sqrt(summed)
 
 
 def _places(layout: Layout, cells: int) -> tuple[Index, Index]:

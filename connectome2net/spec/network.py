@@ -53,9 +53,12 @@ class Projection(Part):
         post: postsynaptic populations; ``["*"]`` means all.
         sign: ``dale``: the presynaptic cell's class gives the sign and the strength is positive, it starts at 1;
             ``free``: the strength has any sign, it starts as a standard normal number.
-        anatomy: what of an edge is used: its synapse count, its total cleft size, or only that it exists.
-        normalise: the anatomy of all edges onto one cell is divided by its sum, by its Euclidean norm
-            (this keeps the variance of the drive), or not at all.
+        anatomy: what of an edge is used: its synapse count, its total cleft size, the mean size of its clefts, or only
+            that it exists.
+        normalise: the anatomy of all edges of the projection onto one cell is divided by its sum, by its Euclidean norm
+            (this keeps the variance of the drive), or not at all; ``all_inputs`` divides by everything that the cell
+            receives, from all cells of the column and from outside, so that a cell with few inputs inside has less
+            drive.
         plasticity: names of rules in ``network.plasticity``.
     """
 
@@ -63,8 +66,8 @@ class Projection(Part):
     pre: Names = ("*",)
     post: Names = ("*",)
     sign: Literal["dale", "free"] = "dale"
-    anatomy: Literal["synapse_count", "total_size", "binary"] = "synapse_count"
-    normalise: Literal["sum", "norm", "none"] = "sum"
+    anatomy: Literal["synapse_count", "total_size", "mean_size", "binary"] = "synapse_count"
+    normalise: Literal["sum", "norm", "none", "all_inputs"] = "sum"
     plasticity: tuple[Name, ...] = ()
 
 

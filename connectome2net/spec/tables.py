@@ -60,6 +60,9 @@ EDGES_SCHEMA = pa.schema(
 )
 """One row per connected pair, sorted by (post, pre). Sizes in 4x4x40 nm voxels of the cleft."""
 
+OUTSIDE_INPUTS = {"synapse_count": "outside_synapse_count", "total_size": "outside_total_size_vx"}
+"""What of an edge is used -> the column of cells that tells how much of it comes from outside the column."""
+
 
 def values(table: pa.Table, name: str) -> npt.NDArray[Any]:
     """Return a column as a numpy array.

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from connectome2net.errors import Issue
 from connectome2net.spec.model import Spec
@@ -17,7 +18,7 @@ from connectome2net.spec.network import Network, feature_map
 from connectome2net.spec.pairs import count_pairs, pairs_of
 from connectome2net.spec.reach import reachable
 from connectome2net.spec.select import CONDITIONS, population_cells, resolve, select
-from connectome2net.spec.tables import EI_CLASSES, LAMINAE, edge_index, values
+from connectome2net.spec.tables import EI_CLASSES, LAMINAE, OUTSIDE_INPUTS, edge_index, values
 
 AGAIN = "extract again; the tables are not meant to be edited"
 
@@ -200,8 +201,19 @@ def _projections(spec: Spec) -> Iterator[Issue]:
         if projection.sign == "dale" and (wrong := sum(unknown[pre] for pre in {pre for pre, _ in pairs})):
             fix = "leave them out of the presynaptic populations, or declare the projection free"
             yield Issue(f"{path}/sign", f"{wrong} presynaptic cells of unknown class", "a class for each", fix)
-        if projection.anatomy == "total_size" and spec.edges.column("total_size_vx").null_count:
+        if projection.anatomy in ("total_size", "mean_size") and spec.edges.column("total_size_vx").null_count:
             yield Issue(f"{path}/anatomy", "edges without a size", "total_size_vx of every edge", "use synapse_count")
+        if projection.normalise == "all_inputs":
+            receivers = np.concatenate([members[names[post]] for post in {post for _, post in pairs}])
+            yield from _all_inputs(spec, projection.anatomy, receivers, path=f"{path}/normalise")
+
+
+def _all_inputs(spec: Spec, anatomy: str, receivers: npt.NDArray[np.int32], *, path: str) -> Iterator[Issue]:
+    fix = "use sum, norm or none"
+    if (column := OUTSIDE_INPUTS.get(anatomy)) is None:
+        yield Issue(path, f"all_inputs of {anatomy}", f"all_inputs of {' or '.join(OUTSIDE_INPUTS)}", fix)
+    elif column not in spec.cells.column_names or np.isnan(values(spec.cells, column).astype(float)[receivers]).any():
+        yield Issue(path, f"cells without {column}", "what each cell receives from outside the column", fix)
 
 
 def _readout(spec: Spec) -> Iterator[Issue]:

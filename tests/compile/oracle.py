@@ -60,6 +60,7 @@ def anatomy(spec: Spec, projection: Any) -> Array:
     for edge in spec.edges.to_pylist():
         if edge["pre_index"] in may_send and edge["post_index"] in may_receive:
             value = {"binary": 1, "synapse_count": edge["synapse_count"], "total_size": edge["total_size_vx"]}
+            value["mean_size"] = (edge["total_size_vx"] or 0) / edge["synapse_count"]
             measured[edge["post_index"], edge["pre_index"]] = value[projection.anatomy]
     if projection.normalise != "none":
         total = measured.sum(1) if projection.normalise == "sum" else np.sqrt((measured**2).sum(1))

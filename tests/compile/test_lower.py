@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import oracle
+import pyarrow as pa
 import pytest
 from columns import CELLS, EDGES, network_data, twelve_cells
 from hypothesis import given, settings
@@ -63,6 +65,28 @@ def test_sizes_divided_by_their_norm() -> None:
 
 def test_sizes_as_they_are() -> None:
     assert column_with(anatomy="total_size", normalise="none") == {edge: float(size) for edge, size in SIZE.items()}
+
+
+def test_mean_sizes_are_sizes_by_synapses() -> None:
+    found = column_with(anatomy="mean_size", normalise="none")
+    assert found == {edge: pytest.approx(SIZE[edge] / COUNT[edge], rel=1e-7) for edge in SIZE}
+
+
+@pytest.mark.parametrize(("anatomy", "measured"), [("synapse_count", COUNT), ("total_size", SIZE)])
+def test_all_inputs_count_those_from_outside_the_column(anatomy: str, measured: dict[tuple[int, int], int]) -> None:
+    """A projection from excitatory cells alone: inhibitory inputs and those from outside divide it too."""
+    outside = {"outside_synapse_count": np.arange(12), "outside_total_size_vx": np.arange(12) * 1000}
+    data = network_data("pairs")["projections"][0] | {"anatomy": anatomy, "normalise": "all_inputs"}
+    spec = twelve_cells("pairs", projections=[data])
+    cells = spec.cells
+    for name, received in outside.items():
+        cells = cells.append_column(name, pa.array(received, pa.int64()))
+    spec = replace(spec, cells=cells)
+    program, arrays = lower(spec)
+    received = outside["outside_synapse_count" if anatomy == "synapse_count" else "outside_total_size_vx"]
+    for (post, pre), value in edges_of(spec, program.blocks[0], program, arrays).items():
+        total = sum(size for (to, _), size in measured.items() if to == post) + received[post]
+        assert value == pytest.approx(measured[post, pre] / total, rel=1e-6)
 
 
 def test_binary_divided_by_the_sum_is_one_over_the_number_of_edges() -> None:
