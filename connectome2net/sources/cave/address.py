@@ -61,6 +61,7 @@ def read_address(text: str, *, server: str | None = None) -> Address:
         )
     datastack = found["datastack"] or DATASTACK
     server = server or os.environ.get("C2N_CAVE_SERVER") or _known_server(datastack)
+    server = server if "://" in server else f"https://{server}"
     return Address(datastack, int(found["version"] or VERSION), server.rstrip("/"))
 
 

@@ -22,6 +22,7 @@ from connectome2net.errors import SourceError
 from connectome2net.sources.cave.cache import Cache
 from connectome2net.sources.cave.progress import Progress
 from connectome2net.sources.cave.query import Among, Query, digest
+from connectome2net.sources.cave.retry import RESUMES
 from connectome2net.sources.cave.server import Server
 from connectome2net.sources.microns import TABLES, Kind
 
@@ -57,8 +58,12 @@ class Download:
         """
         table, name = self.query.table, digest(self.query)
         total = self.server.count(self.query)
-        with Progress(table, total) as progress:
-            pieces = list(self._arriving(self.query, total, progress))
+        try:
+            with Progress(table, total) as progress:
+                pieces = list(self._arriving(self.query, total, progress))
+        except KeyboardInterrupt as stop:
+            stop.add_note(f"What has arrived is kept; {RESUMES}.")
+            raise
         rows = _together(pieces, table)
         _refuse_difference(rows.num_rows, total, where=f"{self.server.address}/{table}")
         _refuse_repeated(rows, where=f"{self.server.address}/{table}")

@@ -56,11 +56,11 @@ def examine(address: Address, *, patience: Patience = QUICK) -> Iterator[Finding
 
 
 def _expiry(server: Server) -> Finding:
-    version = server.address.version
-    expires = server.about_version()["expires_on"]
-    days = (expires - datetime.now(UTC)).days
-    text = f"{version} is there, the terms of use are accepted; it expires on {expires:%Y-%m-%d}"
-    return Finding("version", "warning" if days < SOON_DAYS else "ok", text)
+    text = f"{server.address.version} is there, the terms of use are accepted; it"
+    if (expires := server.expires()) is None:
+        return Finding("version", "ok", f"{text} never expires")
+    soon = (expires - datetime.now(UTC)).days < SOON_DAYS
+    return Finding("version", "warning" if soon else "ok", f"{text} expires on {expires:%Y-%m-%d}")
 
 
 def _tables(server: Server) -> Finding:

@@ -115,8 +115,8 @@ class Volume:
         return self._shaped(raw, SYNAPSES, sha256)
 
     def _with_nuclei(self, raw: ir.Table, name: str) -> ir.Table:
-        """Give rows that point at a nucleus its segment and place; the server's own join cannot be counted."""
-        if "pt_root_id" not in TABLES[name].required or "pt_root_id" in raw.columns or "target_id" not in raw.columns:
+        """Give the census, which points at nuclei, their segments and places; the server's own join is not counted."""
+        if name != CENSUS or "pt_root_id" in raw.columns or "target_id" not in raw.columns:
             return raw
         nuclei, _ = self.raw(Rows(NUCLEI))
         shape = TABLES[NUCLEI]

@@ -20,6 +20,7 @@ PASSING = (429, 500, 502, 503, 504)
 BROKEN = (AnswerError, requests.RequestException, pa.ArrowException, ValueError, OSError)
 """What a connection, a stream or half an answer raises."""
 RESUMES = "repeat the same command later: it goes on where it stopped"
+SMALLER = f"{RESUMES}; smaller pieces may help: C2N_CAVE_PIECE_ROWS=10000"
 
 Answered = TypeVar("Answered")
 
@@ -52,9 +53,10 @@ def patiently(question: Callable[[], Answered], *, where: str, patience: Patienc
 def _given_up(error: Exception, *, where: str, patience: Patience) -> SourceError:
     what, found, fix = "The answer of CAVE breaks off or cannot be read", type(error).__name__, RESUMES
     if isinstance(error, AnswerError):
-        what, found = "CAVE keeps asking to wait" if error.status == 429 else "CAVE keeps failing", str(error)
+        found = str(error)
+        what, fix = ("CAVE keeps asking to wait", RESUMES) if error.status == 429 else ("CAVE keeps failing", SMALLER)
     elif "timed out" in str(error):
-        what = "CAVE does not answer in time"
+        what, fix = "CAVE does not answer in time", SMALLER
         found = f"nothing within {patience.connect_s:g} s (a connection) or {patience.read_s:g} s (an answer)"
     elif type(error) in (requests.ConnectionError, requests.exceptions.SSLError, requests.exceptions.ProxyError):
         what = "CAVE is not reached"

@@ -7,9 +7,11 @@ go without CAVEclient's join of reference tables: the server does not count join
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from datetime import datetime
+from typing import TypeVar
 
 import pandas as pd
 from caveclient.auth import AuthClient
@@ -29,6 +31,8 @@ INFO_API, MATERIALIZATION_API = 2, 3
 FIRST_TRIES = 3
 """A server that does not answer at all is given up sooner than one that stops in the middle."""
 NM = [1, 1, 1]
+NEVER = 2100
+"""Versions that are kept for ever have a date a hundred years away, or none."""
 
 Answered = TypeVar("Answered")
 
@@ -63,9 +67,12 @@ class Server:
         """Return the versions that can be had, or all that there ever were."""
         return sorted(int(version) for version in self.ask(lambda: self.client.get_versions(expired=expired)))
 
-    def about_version(self) -> dict[str, Any]:
-        """Return when the version was made and when it expires."""
-        return self.ask(self.client.get_version_metadata)
+    def expires(self) -> datetime | None:
+        """Return when the version expires."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # CAVEclient makes a date out of none, and that date loses nanoseconds
+            expires: datetime = self.ask(self.client.get_version_metadata)["expires_on"]
+        return expires if expires.tzinfo is not None and expires.year < NEVER else None
 
     def tables(self) -> list[str]:
         """Return the tables that there are at this version."""

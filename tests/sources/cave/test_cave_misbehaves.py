@@ -1,5 +1,6 @@
 """A server that cuts, shuffles, fails, hangs, breaks off or miscounts: the right rows, or one clear error."""
 
+import io
 import os
 import re
 import shutil
@@ -19,6 +20,7 @@ from connectome2net.errors import SourceError
 from connectome2net.sources import open_source
 from connectome2net.sources.cave.cache import STALE_S
 from connectome2net.sources.cave.open import open_cave
+from connectome2net.sources.cave.progress import Progress
 from connectome2net.sources.cave.query import Among, Rows
 
 CELLS = np.array([root(nucleus) for nucleus in (10, 20, 30, 40, 50, 60, 70, 80)])
@@ -339,6 +341,49 @@ def test_parts_of_synapses_are_the_whole(pre, post, number):
     query = Among("s", tuple(range(pre)), tuple(range(100, 100 + post)))
     pairs = [(a, b) for part in query.parts(number) for a in part.pre for b in part.post]
     assert sorted(pairs) == [(a, b) for a in query.pre for b in query.post]
+
+
+def test_a_download_that_is_stopped_says_that_it_goes_on(cave, monkeypatch):
+    source = open_cave(patience=HASTY)
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("connectome2net.sources.cave.cache.Cache.write", stop)
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        source.fetch_synapses(CELLS)
+    assert stopped.value.__notes__ == [
+        "What has arrived is kept; repeat the same command later: it goes on where it stopped."
+    ]
+
+
+def test_where_nobody_watches_there_is_a_line_for_each_table(cave, capsys):
+    cave.wrong.rows_left = 5
+    with pytest.raises(SourceError):
+        fetch(piece_rows=5)
+    assert capsys.readouterr().err.splitlines() == [f"CAVE: {CENSUS}, 8 rows"]
+    cave.wrong.rows_left = FOR_EVER
+    fetch(piece_rows=5)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "CAVE: nucleus_detection_v0, 8 rows, 6 of them from an earlier download"
+    assert lines[-1] == "CAVE: synapses_pni_2, 16 rows"
+    fetch(piece_rows=5)
+    assert capsys.readouterr().err == ""
+
+
+def test_who_watches_sees_the_rows_and_the_time_left(monkeypatch):
+    for name, value in {"FORCE_COLOR": "1", "TERM": "xterm", "COLUMNS": "100"}.items():
+        monkeypatch.setenv(name, value)
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    with Progress("synapses_pni_2", 1000) as progress:
+        progress.arrived(600, fetched=False)  # kept: took no time
+        now[0] += 50
+        progress.arrived(100, fetched=True)
+        shown = progress.console.file = io.StringIO()
+        progress.bar.refresh()
+    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.getvalue())
+    assert re.search(r"synapses_pni_2 .*700/1,000 rows +0:02:30 left", text)
 
 
 def test_two_downloads_at_once_share_a_cache(cave, tmp_path):

@@ -150,7 +150,7 @@ def test_the_server_is_the_one_that_caveclient_knows(monkeypatch, tmp_path):
     secrets.mkdir(parents=True)
     (secrets / "cave_datastack_to_server_map.json").write_text(json.dumps({DATASTACK: "https://other.org/"}))
     assert read_address("cave").server == "https://other.org"
-    monkeypatch.setenv("C2N_CAVE_SERVER", "https://third.org")
+    monkeypatch.setenv("C2N_CAVE_SERVER", "third.org")
     assert read_address("cave").server == "https://third.org"
 
 

@@ -23,6 +23,7 @@ HASTY = Patience(connect_s=2.0, read_s=2.0, tries=3, wait_s=0.01, longest_wait_s
 DATASTACK = "minnie65_public"
 TOKEN = "0123456789abcdef0123456789abcdef"
 TERMS = "https://example.org/tos/3/accept"
+FAR = "2121-11-10T07:10:00.000000"
 VOXEL = {"x": 4, "y": 4, "z": 40}
 FOR_EVER = 10**9
 
@@ -58,7 +59,7 @@ class CaveServer:
     """Holds tables; ``asked`` is the list of queries, ``address`` where it listens."""
 
     tables: Mapping[str, pa.Table]
-    versions: Mapping[int, str] = field(default_factory=lambda: {117: "", 943: "", 1300: ""})
+    versions: Mapping[int, str | None] = field(default_factory=lambda: dict.fromkeys((117, 943, 1300), FAR))
     expired: tuple[int, ...] = (1078,)
     wrong: Misbehaviour = field(default_factory=Misbehaviour)
     asked: list[tuple[str, str, dict]] = field(default_factory=list)
@@ -145,7 +146,7 @@ class Handler(BaseHTTPRequestHandler):
                 self._fail(404, f"no such address: {'/'.join(path)}")
 
     def _version(self, version: int) -> dict[str, object]:
-        expires = self.cave.versions[version] or "2121-11-10T07:10:00.000000"
+        expires = self.cave.versions[version]
         made = "2025-01-13T10:10:01.286229"
         return {"version": version, "time_stamp": made, "expires_on": expires, "valid": True, "is_merged": True}
 
