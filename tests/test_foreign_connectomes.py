@@ -93,10 +93,8 @@ def test_h01(tmp_path):
         "4003": ("nonneuron", "WM", 9600.0, 79200.0, 10560.0),
     }
     assert edges == {("4001", "4002"): 2, ("4002", "4001"): 1, ("4001", "5000"): 3}
-    assert source.notes[:2] == (
-        "somas.csv: 1 of 6 rows are left out, because c3_rep_manual is '0' or 'NULL' or ''",
-        "somas.csv: 2 rows are left out, because their cell has several",
-    )
+    assert [(step.rows_in, step.kept) for step in source.kept] == [(6, 5), (5, 3), (4, 3)]
+    assert source.kept[0].why == "left out, because c3_rep_manual is '0' or 'NULL' or ''"
 
 
 def test_celegans(tmp_path):

@@ -58,6 +58,23 @@ class SourceTable:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """What a source left out of a table while it was opened: the first steps of the account of an extraction.
+
+    Attributes:
+        name: of the step.
+        rows_in: rows that came in.
+        kept: rows that were kept.
+        why: the others were left out.
+    """
+
+    name: str
+    rows_in: int
+    kept: int
+    why: str
+
+
+@dataclass(frozen=True)
 class Source:
     """Tables of one data set at one materialization.
 
@@ -75,6 +92,7 @@ class Source:
         fetch_synapses: for a source that hands synapse rows out by query: root ids -> all rows of ``synapses_pni_2``
             with both ends among them.
         axis: where depth runs, for a volume whose axis is not known by the name of its data set.
+        kept: what was left out of its tables while they were opened, and why.
         input_types: the cell types that a mapping wants the image to drive; ``*`` stands for any letters.
     """
 
@@ -90,6 +108,7 @@ class Source:
     notes: tuple[str, ...] = ()
     fetch_synapses: Callable[[npt.NDArray[np.int64]], SourceTable] | None = None
     axis: StraightAxis | None = None
+    kept: tuple[Kept, ...] = ()
     input_types: tuple[str, ...] = ()
 
     @property

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from connectome2net.errors import SourceError
 from connectome2net.sources.mapping import CELLS, open_mapping
+from connectome2net.sources.source import Kept
 
 ID = 720575940600000001
 """Ids of the size that FlyWire has: above 2^53."""
@@ -204,11 +205,12 @@ def test_cells_can_be_dropped_by_class_and_rows_by_word(tmp_path):
     assert column(source, "source_id") == ["a", "b"]
     assert source["cells"].rows == 2
     assert [(row["pre"], row["post"]) for row in rows_of(source, "edges")] == [("a", "b"), ("c", "a")]
-    assert source.notes == (
-        "cells.csv: 1 of 4 rows are left out, because kind is ''",
-        "cells.csv: 1 of 3 cells are left out by their class",
-        "edges.csv: 2 of 4 rows are left out, because from is 'd'; n is '3'",
+    assert source.kept == (
+        Kept("rows of cells.csv that the mapping takes", 4, 3, "left out, because kind is ''"),
+        Kept("cells that the mapping takes", 3, 2, "their class is one that it drops"),
+        Kept("rows of edges.csv that the mapping takes", 4, 2, "left out, because from is 'd'; n is '3'"),
     )
+    assert source.notes == ()
 
 
 def test_more_tables_of_labels_add_what_the_first_does_not_say(tmp_path):
@@ -272,7 +274,7 @@ def test_cells_in_several_rows_are_left_out_on_request_only(tmp_path):
         opened(tmp_path, cell_rows=more)
     source = opened(tmp_path, cell_rows=more, cells={"repeated_cells": "drop"})
     assert column(source, "source_id") == ["a", "c"]
-    assert source.notes == ("cells.csv: 4 rows are left out, because their cell has several",)
+    assert source.kept == (Kept("cells in one row of cells.csv", 6, 2, "their cell stands in several"),)
 
 
 def numbered(rows, *names):
@@ -335,7 +337,7 @@ def test_spark_gives_the_same_tables(tmp_path):
     assert found[0]["cells"].read().equals(found[1]["cells"].read())
     ours, theirs = (sorted(map(tuple, (row.values() for row in rows_of(source, "edges")))) for source in found)
     assert ours == theirs
-    assert found[0].notes == found[1].notes
+    assert (found[0].notes, found[0].kept) == (found[1].notes, found[1].kept)
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -20,7 +20,7 @@ from ibis.backends import BaseBackend
 from connectome2net.errors import SourceError
 from connectome2net.sources.mapping.facts import Facts, Said, read_facts
 from connectome2net.sources.mapping.model import Cells, ConnectomeMapping, EiClass, Lamina
-from connectome2net.sources.source import MAPPED_CELLS, SourceTable
+from connectome2net.sources.source import MAPPED_CELLS, Kept, SourceTable
 
 CELLS = pa.schema(
     [
@@ -48,8 +48,8 @@ Notes = tuple[str, ...]
 
 def read_cells(
     engine: BaseBackend, folder: Path, mapping: ConnectomeMapping, links: SourceTable
-) -> tuple[SourceTable, Notes]:
-    """Return the cells and what to know of them.
+) -> tuple[SourceTable, tuple[Kept, ...], Notes]:
+    """Return the cells, what was left out of them, and what to know of them.
 
     Args:
         engine: what runs the expressions.
@@ -60,24 +60,24 @@ def read_cells(
     Raises:
         SourceError: a word for a class or lamina occurs whose meaning the mapping does not state; no cell is left.
     """
+    notes: Notes = ()
     if mapping.cells.file:
-        said, opened, notes = read_facts(engine, folder, mapping)
+        said, opened, kept = read_facts(engine, folder, mapping)
         file, digest = opened.path.name, opened.sha256()
     else:
-        said, file, digest = _ends(links), links.file, links.sha256
+        said, file, digest, kept = _ends(links), links.file, links.sha256, ()
         notes = (f"no table lists the cells: they are the {len(said):,} ends of the {links.name}",)
     said = {cell: facts | _type(cell, facts, mapping.cells) for cell, facts in sorted(said.items())}
-    classes, notes_of_classes = _classes(said, mapping.cells, file=file)
+    classes, assumed = _classes(said, mapping.cells, file=file)
     laminae = _laminae(said, mapping.cells, file=file)
     rows = [_row(cell, facts, classes[cell], laminae[cell]) for cell, facts in said.items() if classes[cell] != "drop"]
     if not rows:
         raise SourceError("No cell is left", where=file, found="0 cells", wanted="at least one", fix="drop fewer")
+    if len(rows) < len(said):
+        kept += (Kept("cells that the mapping takes", len(said), len(rows), "their class is one that it drops"),)
     table = _measure(pa.Table.from_pylist(rows, schema=CELLS), said, mapping)
-    dropped = len(said) - len(rows)
-    notes += notes_of_classes + (
-        (f"{file}: {dropped:,} of {len(said):,} cells are left out by their class",) if dropped else ()
-    )
-    return SourceTable(MAPPED_CELLS, file, table.num_rows, digest, ibis.memtable(table)), notes
+    opened_cells = SourceTable(MAPPED_CELLS, file, table.num_rows, digest, ibis.memtable(table))
+    return opened_cells, kept, notes + assumed
 
 
 def _ends(links: SourceTable) -> Said:

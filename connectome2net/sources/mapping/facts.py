@@ -19,6 +19,7 @@ from connectome2net.errors import SourceError
 from connectome2net.sources.mapping.foreign import Foreign, as_ids, open_foreign
 from connectome2net.sources.mapping.model import Cells, ConnectomeMapping, Labels
 from connectome2net.sources.shape import UNREADABLE, unreadable
+from connectome2net.sources.source import Kept
 
 Facts = dict[str, Any]
 Said = dict[str, Facts]
@@ -28,7 +29,7 @@ NAMED = 5
 """So many cells are named in a message."""
 
 
-def read_facts(engine: BaseBackend, folder: Path, mapping: ConnectomeMapping) -> tuple[Said, Foreign, tuple[str, ...]]:
+def read_facts(engine: BaseBackend, folder: Path, mapping: ConnectomeMapping) -> tuple[Said, Foreign, tuple[Kept, ...]]:
     """Return the facts of each cell of ``[cells]``, where they lie, and what was left out.
 
     Raises:
@@ -37,15 +38,14 @@ def read_facts(engine: BaseBackend, folder: Path, mapping: ConnectomeMapping) ->
     cells = mapping.cells
     depth = {"depth": (mapping.depth.column,)} if mapping.depth and mapping.depth.column else {}
     opened, rows = _read(engine, folder, cells, depth, section="cells", flags=cells.proofread_words)
-    said, notes = _once(rows, opened, cells), opened.notes
+    said, kept = _once(rows, opened, cells), opened.kept
     if len(said) < len(rows):
-        left_out = len(rows) - len(said)
-        notes += (f"{opened.path.name}: {left_out:,} rows are left out, because their cell has several",)
+        kept += (Kept(f"cells in one row of {opened.path.name}", len(rows), len(said), "their cell stands in several"),)
     for labels in mapping.labels:
         more, rows = _read(engine, folder, labels, {}, section="labels", flags=cells.proofread_words)
-        facts, notes = _once(rows, more, labels), notes + more.notes
+        facts, kept = _once(rows, more, labels), kept + more.kept
         said = {cell: facts.get(cell, {}) | known for cell, known in said.items()}
-    return said, opened, notes
+    return said, opened, kept
 
 
 def _read(

@@ -23,6 +23,7 @@ from connectome2net.sources.files import scan
 from connectome2net.sources.folder import LARGE
 from connectome2net.sources.mapping.model import File
 from connectome2net.sources.shape import UNREADABLE, unreadable
+from connectome2net.sources.source import Kept
 from connectome2net.sources.storage import is_local
 
 FLOAT_TRACE = r"^-?[0-9]+\.0+$|^-?[0-9]\.[0-9]+[eE]\+?[0-9]+$"
@@ -41,12 +42,12 @@ class Foreign:
     Attributes:
         path: where it lies.
         table: the rows that are used.
-        notes: what was left out.
+        kept: what was left out.
     """
 
     path: Path
     table: ir.Table
-    notes: tuple[str, ...]
+    kept: tuple[Kept, ...]
 
     def sha256(self) -> str | None:
         """Return the digest of the file; None where it would take too long."""
@@ -113,8 +114,8 @@ def _leave_out(opened: Foreign, file: File) -> Foreign:
         return opened
     rows, kept = (count(some, file=opened.path.name) for some in (opened.table, table))
     said = "; ".join(f"{column} is {' or '.join(map(repr, words))}" for column, words in file.leave_out.items())
-    note = f"{opened.path.name}: {rows - kept:,} of {rows:,} rows are left out, because {said}"
-    return Foreign(opened.path, table, (note,))
+    step = Kept(f"rows of {opened.path.name} that the mapping takes", rows, kept, f"left out, because {said}")
+    return Foreign(opened.path, table, (step,))
 
 
 def count(table: ir.Table, *, file: str) -> int:
@@ -157,4 +158,4 @@ def as_ids(opened: Foreign, columns: Iterable[str]) -> Foreign:
                 wanted=ID,
                 fix="export the table again with ids as text" if example else "fill them in, or use leave_out",
             )
-    return Foreign(opened.path, table, opened.notes)
+    return Foreign(opened.path, table, opened.kept)

@@ -16,13 +16,14 @@ from connectome2net.sources.mapping.foreign import Foreign, as_ids, count, open_
 from connectome2net.sources.mapping.model import ConnectomeMapping, Edges, Synapses
 from connectome2net.sources.microns import TableShape
 from connectome2net.sources.shape import conform
-from connectome2net.sources.source import MAPPED_EDGES, MAPPED_SYNAPSES, SourceTable
+from connectome2net.sources.source import MAPPED_EDGES, MAPPED_SYNAPSES, Kept, SourceTable
 
-Notes = tuple[str, ...]
+Links = tuple[SourceTable, tuple[Kept, ...], tuple[str, ...]]
+"""A table, what was left out of it, and what to know of it."""
 
 
-def open_links(engine: BaseBackend, folder: Path, mapping: ConnectomeMapping) -> tuple[SourceTable, Notes]:
-    """Return edges or synapses, whichever the mapping has, and what to know of them.
+def open_links(engine: BaseBackend, folder: Path, mapping: ConnectomeMapping) -> Links:
+    """Return edges or synapses, whichever the mapping has.
 
     Returns:
         ``edges``: ``pre``, ``post`` (text), ``synapse_count`` and ``total_size_vx`` (int64, null where not measured);
@@ -38,7 +39,7 @@ def open_links(engine: BaseBackend, folder: Path, mapping: ConnectomeMapping) ->
     return _synapses(engine, folder, mapping.synapses)
 
 
-def _edges(engine: BaseBackend, folder: Path, said: Edges) -> tuple[SourceTable, Notes]:
+def _edges(engine: BaseBackend, folder: Path, said: Edges) -> Links:
     sizes = [said.size] if said.size else []
     opened = open_foreign(engine, folder, said, [said.pre, said.post, said.count, *sizes], section=MAPPED_EDGES)
     opened = as_ids(opened, [said.pre, said.post])
@@ -55,13 +56,14 @@ def _edges(engine: BaseBackend, folder: Path, said: Edges) -> tuple[SourceTable,
         total_size_vx=edges.total_size_vx.isnull().any().ifelse(ibis.null("int64"), edges.total_size_vx.sum()),
         times=edges.count(),
     )
-    notes, number = opened.notes, count(pairs, file=opened.path.name)
+    notes: tuple[str, ...] = ()
+    number = count(pairs, file=opened.path.name)
     if number < rows:
         if said.repeated_pairs == "refuse":
             raise _twice(pairs.filter(pairs.times > 1), opened, said, rows=rows, number=number)
         edges = pairs.drop("times")
-        notes += (f"{opened.path.name}: {rows:,} rows are {number:,} pairs; the rows of a pair are summed",)
-    return SourceTable(MAPPED_EDGES, opened.path.name, number, opened.sha256(), edges), notes
+        notes = (f"{opened.path.name}: {rows:,} rows are {number:,} pairs; the rows of a pair are summed",)
+    return SourceTable(MAPPED_EDGES, opened.path.name, number, opened.sha256(), edges), opened.kept, notes
 
 
 def _twice(repeated: ibis.Table, opened: Foreign, said: Edges, *, rows: int, number: int) -> SourceError:
@@ -75,7 +77,7 @@ def _twice(repeated: ibis.Table, opened: Foreign, said: Edges, *, rows: int, num
     )
 
 
-def _synapses(engine: BaseBackend, folder: Path, said: Synapses) -> tuple[SourceTable, Notes]:
+def _synapses(engine: BaseBackend, folder: Path, said: Synapses) -> Links:
     sizes, ids = [said.size] if said.size else [], [said.id] if said.id else []
     ends = [said.pre, said.post, *ids]
     opened = as_ids(open_foreign(engine, folder, said, [*ends, *sizes], section=MAPPED_SYNAPSES), ends)
@@ -87,4 +89,4 @@ def _synapses(engine: BaseBackend, folder: Path, said: Synapses) -> tuple[Source
         size=raw[said.size] if said.size else ibis.null("int64"),
         **({"id": raw[said.id]} if said.id else {}),
     )
-    return SourceTable(MAPPED_SYNAPSES, opened.path.name, rows, opened.sha256(), synapses), opened.notes
+    return SourceTable(MAPPED_SYNAPSES, opened.path.name, rows, opened.sha256(), synapses), opened.kept, ()

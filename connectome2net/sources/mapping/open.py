@@ -54,8 +54,8 @@ def open_mapping(
     said = read_mapping(file)
     large = start_engine(engine, master=master)
     small = large if isinstance(large, Backend) else start_engine()
-    links, notes_of_links = open_links(large, where, said)
-    cells, notes_of_cells = read_cells(small, where, said, links)
+    links, kept_links, notes_of_links = open_links(large, where, said)
+    cells, kept_cells, notes_of_cells = read_cells(small, where, said, links)
     _check_ends(links, cells.table)
     return Source(
         dataset=said.dataset,
@@ -66,6 +66,7 @@ def open_mapping(
         parameters=(("mapping_sha256", hashlib.sha256(file.read_bytes()).hexdigest()),),
         notes=(*notes_of_cells, *notes_of_links),
         axis=_axis(said),
+        kept=(*kept_cells, *kept_links),
         input_types=said.network.input if said.network else (),
     )
 
