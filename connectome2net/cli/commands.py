@@ -54,30 +54,37 @@ trust_option = click.option("--trust", is_flag=True, help="Run a model.py that w
     type=click.IntRange(min=0),
     help="Least total cleft size of an edge, voxels.",
 )
-@click.option("--network", help="Which network to assume: column, bionic or types.  [default: column]")
+@click.option("--network", help="Which network to assume: column, bionic, laminae or types.  [default: column]")
 @click.option("--signs", type=click.Choice(["dale", "free"]), help="Signs of all weights.  [default: the network's]")
 @click.option("--out", default=".", show_default=True, type=click.Path(path_type=Path), help="Where to write.")
 @click.option("--name", help="Name of the spec.  [default: data set, column and network]")
 @click.option("--cells", type=click.IntRange(min=200), help="Cells of the synthetic column.  [default: 1351]")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of the synthetic column.  [default: 0]")
 @click.option("--position-unit", help="nm, voxel or um; overrules source.toml.")
+@click.option(
+    "--mapping",
+    type=click.Path(path_type=Path),
+    metavar="TOML",
+    help="What the tables of any other connectome call things; see examples/mappings.",
+)
+@click.option(
+    "--engine",
+    default="duckdb",
+    show_default=True,
+    type=click.Choice(["duckdb", "spark"]),
+    help="What scans synapses and connections.",
+)
+@click.option("--master", help="Address of the Spark master.  [default: this machine]")
 @click.option("--force", is_flag=True, help="Write over another spec.")
-def extract(
-    source: str | None,
-    out: Path,
-    cells: int | None,
-    seed: int | None,
-    position_unit: str | None,
-    force: bool,
-    **choices: Any,
-) -> None:
+def extract(source: str | None, out: Path, force: bool, **choices: Any) -> None:
     """Cut a column out of a connectome and write spec.json with its two tables."""
     from connectome2net.cli.show import show_extraction
     from connectome2net.extract import extract as cut
     from connectome2net.sources import open_source
     from connectome2net.spec import validate, write_spec
 
-    tables = open_source(source, position_unit=position_unit, cells=cells, seed=seed)
+    of_source = ("position_unit", "cells", "seed", "mapping", "engine", "master")
+    tables = open_source(source, **{name: choices.pop(name) for name in of_source})
     spec = cut(tables, **choices)
     path = write_spec(spec, out, force=force)
     show_extraction(spec, path)
@@ -88,8 +95,9 @@ def extract(
 
 @click.command()
 @spec_path
+@click.option("--figure", type=click.Path(path_type=Path), metavar="FILE", help="Draw the column: .png, .svg or .pdf.")
 @as_json
-def inspect(spec: Path, as_json: bool) -> None:
+def inspect(spec: Path, figure: Path | None, as_json: bool) -> None:
     """Show a spec at a glance: the column, the network, what was lost on the way."""
     from connectome2net.cli.show import show_spec
     from connectome2net.compile.lower import lower
@@ -104,6 +112,10 @@ def inspect(spec: Path, as_json: bool) -> None:
         _print_json(summary)
     else:
         show_spec(summary)
+    if figure is not None:
+        from connectome2net.report import draw_column
+
+        click.echo(draw_column(valid, figure), err=as_json)
 
 
 @click.command()

@@ -5,6 +5,7 @@ Enters: plain data. Leaves: text on stdout.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,16 +22,17 @@ SYNTHETIC_IMAGES = "[bold yellow]SYNTHETIC images[/]: drawn faces."
 
 
 def _console() -> Console:
-    return Console(highlight=False, soft_wrap=True)
+    """Return a console that breaks lines only where a person looks at them."""
+    return Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 240)
 
 
 def _table(title: str, words: Sequence[str], numbers: Sequence[str]) -> Table:
     """Return an empty table: columns of words to the left, then columns of numbers to the right."""
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for column in words:
-        table.add_column(column)
+        table.add_column(column, no_wrap=True)
     for column in numbers:
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", no_wrap=True)
     return table
 
 
@@ -51,6 +53,19 @@ def show_extraction(spec: Spec, path: Path) -> None:
         f"network {summary['network']}"
     )
     _show_outside(console, summary)
+    if conflicts := summary["conflicts"]:
+        console.print(f"  note: tables disagree on the class of {len(conflicts):,} cells; c2n inspect lists them")
+
+
+def _show_conflicts(console: Console, summary: dict[str, Any]) -> None:
+    """Say of which cells tables disagree, what each says, and what was taken."""
+    if not summary["conflicts"]:
+        return
+    tables = sorted({name for item in summary["conflicts"] for name in item["says"]})
+    table = _table("\ntables disagree on the class of a cell", ["cell", "taken", *tables], [])
+    for item in summary["conflicts"]:
+        _add(table, item["cell"], item["chosen"], *(item["says"].get(name, "") for name in tables))
+    console.print(table)
 
 
 def _show_outside(console: Console, summary: dict[str, Any]) -> None:
@@ -64,8 +79,9 @@ def _show_outside(console: Console, summary: dict[str, Any]) -> None:
 
 def _show_steps(console: Console, summary: dict[str, Any]) -> None:
     table = _table("", ["step"], ["rows in", "kept", "lost"])
+    table.add_column("why")
     for item in summary["steps"]:
-        _add(table, item["name"], item["rows_in"], item["kept"], item["lost"])
+        _add(table, *(item.get(key, "") for key in ("name", "rows_in", "kept", "lost", "why")))
     console.print(table)
     for item in summary["findings"]:
         count = "" if item["name"] == "source" else f"{item['count']:,} "
@@ -78,6 +94,7 @@ def show_spec(summary: dict[str, Any]) -> None:
     console = _console()
     console.print(f"[bold]{escape(summary['name'])}[/]  sha256 {summary['sha256'][:12]}")
     console.print(f"{escape(summary['dataset'])}, materialization {escape(summary['materialization'])}")
+    console.print(f"column {escape(summary['column'])}: {escape(summary['cut'])}")
     if summary["synthetic"]:
         console.print(SYNTHETIC_COLUMN)
     console.print(
@@ -87,6 +104,7 @@ def show_spec(summary: dict[str, Any]) -> None:
     for title, key in (("laminae", "laminae"), ("cell types", "cell_types")):
         console.print(f"{title}: " + ", ".join(f"{escape(name)} {count:,}" for name, count in summary[key].items()))
     _show_steps(console, summary)
+    _show_conflicts(console, summary)
     table = _table(f"\nnetwork {summary['network']}", ["population"], ["cells"])
     for name, cells in summary["populations"].items():
         _add(table, name, cells)

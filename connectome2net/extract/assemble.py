@@ -18,12 +18,12 @@ from connectome2net.extract.connections import connect, threshold
 from connectome2net.extract.depth import check_depth, soma_depth_um
 from connectome2net.extract.fitting import fit_network
 from connectome2net.extract.laminae import How, find_lamina, lamina_confidence
-from connectome2net.extract.populations import network_of_types
+from connectome2net.extract.populations import network_of_laminae, network_of_types
 from connectome2net.extract.proofreading import accepted, proofreading
 from connectome2net.extract.quality import Account, finding, findings
 from connectome2net.extract.segmentation import NEAR_UM, merged_outside, near_border, unmerged
 from connectome2net.sources.microns import NUCLEI
-from connectome2net.sources.source import Source
+from connectome2net.sources.source import MAPPED_CELLS, Source
 from connectome2net.spec import Spec, SpecDocument, load_preset, make_spec
 from connectome2net.spec.model import (
     FORMAT,
@@ -40,6 +40,10 @@ from connectome2net.spec.model import (
 from connectome2net.spec.network import Network
 from connectome2net.spec.tables import CELLS_OPTIONAL, CELLS_SCHEMA, values
 
+Signs = Literal["dale", "free"]
+MADE = {"laminae": network_of_laminae, "types": network_of_types}
+"""Networks that are made from the cells, for those whose types no preset knows."""
+
 UNWRITTEN = TableFile(file="unwritten", sha256="0" * 64, rows=0)
 """``make_spec`` puts the digests of the tables in its place."""
 
@@ -55,7 +59,7 @@ def extract(
     min_synapses: int = 1,
     min_size_vx: int = 0,
     network: str | None = None,
-    signs: Literal["dale", "free"] | None = None,
+    signs: Signs | None = None,
     name: str | None = None,
 ) -> Spec:
     """Cut one labelled column out of a volume.
@@ -71,8 +75,8 @@ def extract(
         require: what a presynaptic cell must fulfil: ``proofread-axon``, ``fully-extended-axon``.
         min_synapses: fewest synapses of an edge.
         min_size_vx: least total cleft size of an edge, voxels of 4x4x40 nm.
-        network: which network to assume on it, the name of a preset, or ``types``: a population for each cell type.
-            Default is ``column``, or ``types`` for cells without laminae.
+        network: which network to assume on it: the name of a preset; ``laminae`` or ``types``: a population for each
+            lamina or cell type. Default is ``column``; of a mapped connectome ``laminae`` if it has any, else ``types``.
         signs: ``dale`` or ``free`` for all projections of the network; None keeps those of the preset.
         name: name of the spec; default is data set, column and network.
 
@@ -90,6 +94,8 @@ def extract(
         Spec('minnie65_synthetic_v1_column', 1,351 cells, 75,063 edges)
     """
     account = Account()
+    for item in source.kept:
+        account.count(item.name, item.rows_in, item.kept, why=item.why)
     rows, chosen = cut(source, find_column(column, source=source, radius_um=radius_um, side_um=side_um), account)
     rows, conflicts = classify(source, rows)
     rows = _neurons(rows, conflicts, chosen.table, account)
@@ -99,7 +105,7 @@ def extract(
     senders = {requirement: accepted(proofread, requirement) for requirement in require}
     edges = threshold(edges, account, senders=senders, min_synapses=min_synapses, min_size_vx=min_size_vx)
     cells = _append(cells, outside)
-    assumed = _with_signs(_assume(network, source, cells, edges), signs)
+    assumed = _assume(source, cells, edges, network=network, signs=signs)
     found = (*findings(cells, proofread, laminae=borders, notes=source.notes), *_of_segments(source, cells))
     kept = set(values(cells, "source_id"))
     anatomy = {
@@ -172,15 +178,17 @@ def _append(cells: pa.Table, measured: pa.Table) -> pa.Table:
     return cells.combine_chunks()
 
 
-def _assume(name: str | None, source: Source, cells: pa.Table, edges: pa.Table) -> Network:
-    """Return the network that is assumed: a preset, or one made from the types of the cells."""
-    laminar = set(values(cells, "lamina")) != {"unknown"}
-    if (name or ("column" if laminar else "types")) != "types":
-        return fit_network(load_preset(name or "column"), cells, edges)
-    return network_of_types(cells, edges, input_types=source.input_types)
+def _assume(source: Source, cells: pa.Table, edges: pa.Table, *, network: str | None, signs: Signs | None) -> Network:
+    """Return the network that is assumed: a preset, or one made from the laminae or the types of the cells."""
+    if network is None:
+        laminar = "column" if MAPPED_CELLS not in source else "laminae"
+        network = "types" if set(values(cells, "lamina")) == {"unknown"} else laminar
+    if network in MADE:
+        return MADE[network](cells, edges, input_types=source.input_types, signs=signs or "dale")
+    return _with_signs(fit_network(load_preset(network), cells, edges), signs)
 
 
-def _with_signs(network: Network, signs: Literal["dale", "free"] | None) -> Network:
+def _with_signs(network: Network, signs: Signs | None) -> Network:
     if signs is None or all(item.sign == signs for item in network.projections):
         return network
     projections = tuple(

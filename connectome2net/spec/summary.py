@@ -24,7 +24,8 @@ def summarise(spec: Spec) -> dict[str, Any]:
         ``cells, excitatory, inhibitory, unknown, edges, synapses, laminae {name: cells}, cell_types {name: cells}``
         of the column; ``populations {name: cells}`` and ``projections [{projection, pre, post, edges, synapses,
         sign}]`` of the network, one entry per connected pair of populations; ``outside {cell type: cells}``, the
-        cells that are in no population, and ``edges_used``; where it all comes from.
+        cells that are in no population, and ``edges_used``; ``steps, findings, conflicts`` of the extraction; where it
+        all comes from.
     """
     anatomy = spec.anatomy
     ei_class = values(spec.cells, "ei_class")
@@ -41,6 +42,8 @@ def summarise(spec: Spec) -> dict[str, Any]:
         "materialization": anatomy.materialization,
         "synthetic": anatomy.synthetic,
         "column": anatomy.column.name,
+        "cut": anatomy.column.method,
+        "borders_um": {border.name: [border.top_um, border.bottom_um] for border in anatomy.laminae.borders},
         "cells": spec.cells.num_rows,
         **{word: int((ei_class == word).sum()) for word in EI_CLASSES},
         "edges": spec.edges.num_rows,
@@ -52,8 +55,9 @@ def summarise(spec: Spec) -> dict[str, Any]:
         "outside": dict(sorted(Counter(cell_type[outside]).items())),
         "projections": projections,
         "edges_used": sum(row["edges"] for row in projections),
-        "steps": [item.model_dump(exclude={"why", "reference"}) for item in anatomy.steps],
+        "steps": [item.model_dump(exclude={"reference"}) for item in anatomy.steps],
         "findings": [item.model_dump(exclude={"why", "reference"}) for item in anatomy.findings],
+        "conflicts": [item.model_dump(exclude={"why", "reference"}) for item in anatomy.conflicts or ()],
     }
 
 

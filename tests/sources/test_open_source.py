@@ -46,12 +46,25 @@ def test_with_a_token_the_source_is_cave(monkeypatch):
 
 def test_options_that_would_be_ignored_are_refused(tmp_path):
     folder = write_tables(tmp_path, eight_cells())
-    with pytest.raises(SourceError, match=r"Only the stand-in takes this option\n.*--cells"):
-        open_source(folder, cells=500)
-    with pytest.raises(SourceError, match=r"Only the stand-in takes this option\n.*--seed"):
-        open_source(folder, seed=3)
-    with pytest.raises(SourceError, match=r"no choice of position unit\n.*--position-unit"):
-        open_source("synthetic", position_unit="nm")
+    given = [
+        (folder, {"cells": 500}, "a folder", "--cells", "the stand-in"),
+        (folder, {"seed": 3}, "a folder", "--seed", "the stand-in"),
+        (
+            folder,
+            {"mapping": "m.toml", "position_unit": "nm"},
+            "a folder with a mapping",
+            "--position-unit",
+            "a folder",
+        ),
+        ("synthetic", {"position_unit": "nm"}, "the stand-in", "--position-unit", "a folder"),
+        ("synthetic", {"engine": "spark"}, "the stand-in", "--engine", "a folder or a folder with a mapping"),
+        ("cave", {"mapping": "m.toml"}, "CAVE", "--mapping", "a folder with a mapping"),
+        ("cave", {"position_unit": "nm"}, "CAVE", "--position-unit", "a folder"),
+    ]
+    for source, options, kind, where, wanted in given:
+        message = rf"This option is not for {kind}\n.*{where}\n.*{source}\n.*--source for {wanted}"
+        with pytest.raises(SourceError, match=message):
+            open_source(source, **options)
 
 
 def test_too_few_cells_are_refused():

@@ -56,7 +56,8 @@ def without_column(name, column):
 CORRUPTIONS = {
     "no census": (
         without_table(CENSUS),
-        r"table allen_v1\S+ \(or nucleus_detection_v0\) is missing[\s\S]*found: +connections_with_nuclei, proofreading[\s\S]*wanted: a file of that name, .parquet",
+        r"table allen_v1\S+ \(or nucleus_detection_v0\) is missing[\s\S]*found: +connections_with_nuclei, proofreading"
+        r"[\s\S]*wanted: a file of that name, .parquet",
     ),
     "no connections": (without_table(CONNECTIONS), r"connections_with_nuclei \(or synapses_pni_2\) is missing"),
     "no column": (

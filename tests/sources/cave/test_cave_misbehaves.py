@@ -262,7 +262,7 @@ def test_a_size_of_pieces_that_is_none(cave, monkeypatch):
 
 
 def test_a_position_unit_is_not_for_cave():
-    with pytest.raises(SourceError, match=r"CAVE has no choice of position unit\n.*--position-unit"):
+    with pytest.raises(SourceError, match=r"This option is not for CAVE\n.*--position-unit"):
         open_source("cave", position_unit="nm")
 
 
