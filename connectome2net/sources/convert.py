@@ -87,9 +87,7 @@ def convert(
     target = Path(out) if out is not None else folder / "parquet"
     tables = find_tables(folder)
     if target.resolve() == folder.resolve():
-        raise SourceError(
-            "A table would lie beside itself in another form", where="--out", found=target, wanted="another folder"
-        )
+        raise SourceError("Each table would be there twice", where="--out", found=target, wanted="another folder")
     if not tables:
         raise SourceError("There is nothing to convert", where=folder, found="no known table", wanted=", ".join(TABLES))
     target.mkdir(parents=True, exist_ok=True)
@@ -209,8 +207,8 @@ def _count_records(source: Path) -> int:
     """Count rows where a line is not always a row, because a text goes on in the next line."""
     if not is_text(source):
         return _count(source)
-    with unpacked(source) as opened:
-        records = sum(1 for _ in csv.reader(io.TextIOWrapper(opened, encoding="utf-8", newline="")))
+    with unpacked(source) as opened, io.TextIOWrapper(opened, encoding="utf-8", newline="") as lines:
+        records = sum(1 for _ in csv.reader(lines))
     return records - columns_of(source)[1]
 
 

@@ -93,8 +93,7 @@ def read_header(header: Path) -> dict[str, str]:
 
 def first_line(file: Path) -> list[str]:
     """Return the fields of the first line."""
-    with unpacked(file) as opened:
-        lines = io.TextIOWrapper(opened, encoding="utf-8-sig", newline="")
+    with unpacked(file) as opened, io.TextIOWrapper(opened, encoding="utf-8-sig", newline="") as lines:
         return next(csv.reader(lines), [])
 
 

@@ -14,6 +14,9 @@ from ibis.backends import BaseBackend
 
 from connectome2net.errors import SourceError
 
+EXTRAS = {"s3": "s3", "s3a": "s3"}
+"""Extras of this package by kind of address, where it is not ``cloud``."""
+
 
 def place(text: str | os.PathLike[str]) -> Path:
     """Return the path of a file or folder.
@@ -27,7 +30,7 @@ def place(text: str | os.PathLike[str]) -> Path:
     Raises:
         SourceError: what reads such an address is not installed, or there is nothing that reads it.
     """
-    address = os.fspath(text)
+    address = str(text)
     if "://" not in address:
         return Path(address)
     protocol = address.split("://")[0]
@@ -41,16 +44,18 @@ def place(text: str | os.PathLike[str]) -> Path:
             f"What reads {protocol}:// is not installed",
             where=address,
             found=str(error),
-            fix="pip install 'connectome2net[cloud]'",
+            fix=f"pip install 'connectome2net[{EXTRAS.get(protocol, 'cloud')}]'",
         ) from error
     except ValueError as error:
-        raise SourceError(
-            "No such kind of storage",
-            where=address,
-            found=f"{protocol}://",
-            wanted="a local path, gs://, s3://, https://",
-        ) from error
+        raise _unknown(address) from error
+    if isinstance(remote, Path):
+        raise _unknown(address)
     return cast(Path, remote)
+
+
+def _unknown(address: str) -> SourceError:
+    wanted = "a local path, gs://, s3:// or https://"
+    return SourceError("No such kind of storage", where=address, found=address.split("://")[0], wanted=wanted)
 
 
 def is_local(path: Path) -> bool:
@@ -60,5 +65,9 @@ def is_local(path: Path) -> bool:
 
 def let_open(engine: BaseBackend, path: Path) -> None:
     """Let DuckDB open files where a path lies. Spark opens addresses by itself, as its cluster is configured."""
-    if engine.name == "duckdb" and not is_local(path):
-        engine.con.register_filesystem(path.fs)  # type: ignore[attr-defined]
+    if engine.name != "duckdb" or is_local(path):
+        return
+    storage, connection = path.fs, engine.con  # type: ignore[attr-defined]
+    protocols = [storage.protocol] if isinstance(storage.protocol, str) else storage.protocol
+    if not {*protocols} & {*connection.list_filesystems()}:
+        connection.register_filesystem(storage)

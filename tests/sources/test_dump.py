@@ -1,0 +1,247 @@
+"""The dumps of archived versions and folders of parquet: read to the last row, or refused."""
+
+import gzip
+import struct
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from published_tables import CENSUS, CONNECTIONS, PROOFREADING, SYNAPSES, TOML, eight_cells, synapse_rows, write_tables
+
+from connectome2net.errors import SourceError
+from connectome2net.sources import open_folder
+from connectome2net.sources.folder import LARGE
+from connectome2net.sources.positions import parse_positions
+
+NAMES = [f"pt_position_{axis}" for axis in "xyz"]
+TYPES = {"bool": "boolean", "int64": "bigint", "int32": "integer", "double": "double precision"}
+
+
+def point_hex(position, *, order="<", srid=None, iso=False):
+    """What PostGIS writes for a PointZ, made by ``struct``."""
+    kind = 1001 if iso else 0x80000001 if srid is None else 0xA0000001
+    middle = b"" if srid is None else struct.pack(f"{order}I", srid)
+    packed = bytes([order == "<"]) + struct.pack(f"{order}I", kind) + middle + struct.pack(f"{order}3d", *position)
+    return packed.hex().upper()
+
+
+def write_dump(folder, name, table, *, stem=None, header=None, geometry=()):
+    """Write a table as the archive does: no names in the lines, t and f, names and SQL types beside."""
+    words = {True: "t", False: "f", None: ""}
+    rows = zip(*(column.to_pylist() for column in table.columns), strict=True)
+    lines = [
+        ",".join(words[value] if isinstance(value, bool | None) else f'"{value}"' for value in row) for row in rows
+    ]
+    folder.mkdir(parents=True, exist_ok=True)
+    data = folder / f"{stem or name + '_merged'}.csv.gz"
+    data.write_bytes(gzip.compress("".join(line + "\n" for line in lines).encode()))
+    if header is None:
+        types = [
+            "USER-DEFINED" if field.name in geometry else TYPES.get(str(field.type), "character varying")
+            for field in table.schema
+        ]
+        header = "".join(f"{field.name},{kind}\n" for field, kind in zip(table.schema, types, strict=True))
+    (folder / f"{stem or name + '_merged'}_header.csv").write_text(header)
+    return data
+
+
+def in_one_column(census, write):
+    positions = [list(row.values()) for row in census.select(NAMES).to_pylist()]
+    texts = [None if None in position else write(position) for position in positions]
+    return census.drop_columns(NAMES).append_column("pt_position", pa.array(texts, pa.string()))
+
+
+def dumped(folder, *, census=None, **of_synapses):
+    tables = eight_cells()
+    for name in (CENSUS, PROOFREADING):
+        write_dump(folder, name, census if census is not None and name == CENSUS else tables[name])
+    write_dump(folder, SYNAPSES, synapse_rows(tables[CONNECTIONS]), **of_synapses)
+    (folder / "source.toml").write_text(TOML)
+    return folder
+
+
+@pytest.mark.parametrize("stem", [None, SYNAPSES, "synapses_pni_2_v1_filtered_view"])
+def test_an_archived_version_gives_the_rows_that_were_dumped(tmp_path, stem):
+    tables = eight_cells()
+    source = open_folder(dumped(tmp_path, stem=stem))
+    assert source[CENSUS].read().to_pylist() == tables[CENSUS].to_pylist()
+    assert source[PROOFREADING].read().to_pylist() == tables[PROOFREADING].to_pylist()
+    read = source[SYNAPSES].read().sort_by("id")
+    written = synapse_rows(tables[CONNECTIONS])
+    assert read.select(written.column_names).to_pylist() == written.to_pylist()
+    assert source[SYNAPSES].rows == written.num_rows
+
+
+WRITERS = {
+    "list": lambda p: f"[{p[0]}, {p[1]}, {p[2]}]",
+    "postgres array": lambda p: f"{{{p[0]},{p[1]},{p[2]}}}",
+    "tuple": lambda p: f"({p[0]}, {p[1]}, {p[2]})",
+    "bare": lambda p: f"{p[0]},{p[1]},{p[2]}",
+    "numpy": lambda p: f"[ {p[0]!r}  {p[1]!r} {p[2]!r} ]",
+    "wkt": lambda p: f"POINT Z ({p[0]!r} {p[1]!r} {p[2]!r})",
+    "ewkb": lambda p: point_hex(p, srid=0),
+    "ewkb, big endian, system of coordinates": lambda p: point_hex(p, order=">", srid=4326),
+    "ewkb, small letters": lambda p: point_hex(p).lower(),
+    "iso wkb": lambda p: point_hex(p, iso=True),
+    "iso wkb, big endian": lambda p: point_hex(p, iso=True, order=">"),
+}
+
+
+@pytest.mark.parametrize("form", WRITERS)
+def test_positions_in_one_column_of_text_are_split(tmp_path, form):
+    census = eight_cells()[CENSUS]
+    folder = dumped(tmp_path, census=in_one_column(census, WRITERS[form]))
+    assert open_folder(folder)[CENSUS].read().select(NAMES).to_pylist() == census.select(NAMES).to_pylist()
+
+
+@given(st.lists(st.tuples(*[st.floats(-1e9, 1e9)] * 3), min_size=1, max_size=9), st.data())
+def test_every_way_to_write_a_position_gives_it_back(positions, data):
+    texts = [WRITERS[data.draw(st.sampled_from(sorted(WRITERS)))](position) for position in positions]
+    parsed = parse_positions(pa.chunked_array([texts]), where="here")
+    assert np.array_equal(parsed, np.array(positions))
+
+
+@pytest.mark.parametrize(
+    "text", ["[1, 2]", "[1, 2, 3, 4]", "near the pia", "0101000000" + "0" * 32, "01010000A0" + "0" * 40, "nan"]
+)
+def test_a_position_that_is_not_understood_is_shown(tmp_path, text):
+    census = in_one_column(eight_cells()[CENSUS], WRITERS["list"])
+    texts = census.column("pt_position").to_pylist()
+    wrong = census.set_column(census.num_columns - 1, "pt_position", pa.array([texts[0], None, text, *texts[3:]]))
+    message = r"A position is not understood\n.*merged.csv.gz, column pt_position\n.*\(row 3; 1 in all\)\n.*PostGIS"
+    with pytest.raises(SourceError, match=message):
+        open_folder(dumped(tmp_path, census=wrong))
+
+
+def test_positions_of_synapses_are_not_looked_at(tmp_path):
+    tables = eight_cells()
+    rows = synapse_rows(tables[CONNECTIONS]).append_column("ctr_pt_position", pa.array(["?"] * 16))
+    write_tables(tmp_path, tables)
+    write_dump(tmp_path, SYNAPSES, rows, geometry=["ctr_pt_position"])
+    assert "ctr_pt_position" not in open_folder(tmp_path)[SYNAPSES].table.columns
+
+
+def test_a_file_that_names_its_columns_may_have_a_header_beside_it(tmp_path):
+    folder = write_tables(tmp_path, eight_cells(), form="csv")
+    names = (folder / f"{PROOFREADING}.csv").read_text().splitlines()[0].split(",")
+    (folder / f"{PROOFREADING}_header.csv").write_text("".join(f"{name},text\n" for name in names))
+    assert open_folder(folder)[PROOFREADING].rows == 6
+
+
+def test_without_its_header_a_dump_is_refused(tmp_path):
+    folder = dumped(tmp_path)
+    (folder / f"{CENSUS}_merged_header.csv").unlink()
+    message = (
+        r"Nothing names the columns\n.*_merged.csv.gz\n.*first line of values \(40, .*\n.*_merged_header.csv beside"
+    )
+    with pytest.raises(SourceError, match=message):
+        open_folder(folder)
+
+
+HEADERS = {
+    "short": (
+        "id,bigint\npre_pt_root_id,bigint\n",
+        r"does not fit the table\n.*header.csv\n.*2 columns here, 5 in",
+    ),
+    "no types": ("id\n", r"A header is not understood\n.*header.csv, line 1\n.*id\n.*name,type"),
+    "unknown type": ("id,bigint\nvalid,tsvector\n", r"Unknown SQL type\n.*line 2\n.*tsvector\n.*bigint, integer"),
+}
+
+
+@pytest.mark.parametrize("fault", HEADERS)
+def test_a_header_that_does_not_fit_is_refused(tmp_path, fault):
+    header, message = HEADERS[fault]
+    with pytest.raises(SourceError, match=message):
+        open_folder(dumped(tmp_path, header=header))
+
+
+@pytest.mark.parametrize("kept", [0.5, 0.97, -1, -8])
+def test_a_gz_file_that_ends_too_early_is_refused(tmp_path, kept):
+    """DuckDB alone reads half of such a file and says nothing."""
+    folder = dumped(tmp_path)
+    file = folder / f"{SYNAPSES}_merged.csv.gz"
+    whole = file.read_bytes()
+    file.write_bytes(whole[: kept if kept < 0 else int(len(whole) * kept)])
+    with pytest.raises(SourceError, match=r"cannot be read\n.*merged.csv.gz\n.*\n.*download it again"):
+        open_folder(folder)
+
+
+def test_a_damaged_gz_file_is_refused(tmp_path):
+    folder = dumped(tmp_path)
+    file = folder / f"{SYNAPSES}_merged.csv.gz"
+    whole = bytearray(file.read_bytes())
+    whole[-6] ^= 1  # its check sum
+    file.write_bytes(whole)
+    with pytest.raises(SourceError, match=r"cannot be read\n.*merged.csv.gz\n.*CRC"):
+        open_folder(folder)
+
+
+def test_a_line_that_breaks_off_is_refused(tmp_path):
+    folder = dumped(tmp_path)
+    file = folder / f"{SYNAPSES}_merged.csv.gz"
+    file.write_bytes(gzip.compress(gzip.decompress(file.read_bytes())[:-20]))
+    with pytest.raises(SourceError, match=r"cannot be read\n.*merged.csv.gz\n.*Line: 16"):
+        open_folder(folder)
+
+
+def test_a_folder_of_parquet_files_is_one_table(tmp_path):
+    tables = eight_cells()
+    folder = write_tables(tmp_path, tables)
+    rows = synapse_rows(tables[CONNECTIONS])
+    for part, (start, length) in {"a=1/x": (0, 7), "a=2/y": (7, 0), "a=2/z": (7, 9)}.items():
+        (folder / SYNAPSES / part).parent.mkdir(parents=True, exist_ok=True)
+        pyarrow.parquet.write_table(rows.slice(start, length), folder / SYNAPSES / f"{part}.parquet")
+    source = open_folder(folder)
+    assert (source[SYNAPSES].file, source[SYNAPSES].rows, source[SYNAPSES].sha256) == (SYNAPSES, 16, None)
+    assert source[SYNAPSES].read().sort_by("id").select(rows.column_names).to_pylist() == rows.to_pylist()
+
+
+def test_an_empty_folder_in_place_of_a_table_is_refused(tmp_path):
+    folder = write_tables(tmp_path, eight_cells())
+    (folder / SYNAPSES).mkdir()
+    with pytest.raises(SourceError, match=r"folder of a table is empty\n.*synapses_pni_2\n.*no .parquet file"):
+        open_folder(folder)
+    (folder / SYNAPSES / "_delta_log").mkdir()
+    with pytest.raises(SourceError, match=r"A Delta table is not a folder of parquet files[\s\S]*older states"):
+        open_folder(folder)
+
+
+@pytest.mark.parametrize("other", ["synapses_pni_2_v1_filtered_view.csv.gz", "synapses_pni_2/"])
+def test_a_table_in_two_forms_is_refused(tmp_path, other):
+    folder = dumped(tmp_path)
+    (folder / other).mkdir() if other.endswith("/") else (folder / other).touch()
+    with pytest.raises(
+        SourceError, match=rf"more than once\n.*\n.*{other.rstrip('/')}\b.*\n.*one file or folder per table"
+    ):
+        open_folder(folder)
+
+
+def test_what_a_parquet_file_says_of_itself_is_believed_and_the_rest_is_looked_at(tmp_path):
+    """Nulls and counts below 1 are found with the statistics in the footer and without."""
+    for statistics in (True, False):
+        for column, value, message in (
+            ("n_syn", 0, r"not understood\n.*column n_syn\n.*0 \(1 row\)"),
+            ("pre_nuc_id", None, r"Ids are missing\n.*column pre_nuc_id\n.*1 empty rows"),
+        ):
+            tables = eight_cells()
+            folder = write_tables(tmp_path / f"{statistics}-{column}", tables)
+            rows = tables[CONNECTIONS]
+            values = [value, *rows.column(column).to_pylist()[1:]]
+            rows = rows.set_column(rows.column_names.index(column), column, pa.array(values))
+            file = folder / f"{CONNECTIONS}.parquet"
+            pyarrow.parquet.write_table(rows, file, write_statistics=statistics, row_group_size=2)
+            with pytest.raises(SourceError, match=message):
+                open_folder(folder)
+        pyarrow.parquet.write_table(tables[CONNECTIONS], file, write_statistics=statistics, row_group_size=2)
+        assert open_folder(folder)[CONNECTIONS].rows == 9
+
+
+def test_a_large_file_has_no_digest_and_a_large_text_a_word_on_convert(tmp_path, monkeypatch):
+    monkeypatch.setattr("connectome2net.sources.folder.LARGE", 100)
+    source = open_folder(dumped(tmp_path))
+    assert source[SYNAPSES].sha256 is None
+    assert any("synapses_pni_2_merged.csv.gz is read from end to end" in note for note in source.notes)
+    assert LARGE == 2**30

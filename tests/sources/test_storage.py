@@ -1,0 +1,86 @@
+"""Tables on object storage are read as those on a disk; a missing reader is one clear error.
+
+The storage is that of fsspec in memory: gs:// and s3:// go the same way, and need a network to be tested.
+"""
+
+import sys
+
+import pyarrow.parquet
+import pytest
+from published_tables import CENSUS, CONNECTIONS, FORMS, SYNAPSES, eight_cells, synapse_rows, write_tables
+from test_dump import dumped
+
+from connectome2net.errors import SourceError
+from connectome2net.sources import open_folder, open_source
+
+
+@pytest.fixture
+def storage():
+    pytest.importorskip("upath", reason="needs the extra [cloud]")
+    import fsspec
+
+    memory = fsspec.filesystem("memory")
+    yield memory
+    memory.store.clear()
+    memory.pseudo_dirs[:] = [""]
+
+
+def upload(storage, folder, to="bucket/v1300"):
+    for file in folder.rglob("*"):
+        if file.is_file():
+            storage.pipe(f"/{to}/{file.relative_to(folder)}", file.read_bytes())
+    return f"memory://{to}"
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_folder_on_object_storage_gives_the_same_rows(tmp_path, storage, form):
+    tables = eight_cells()
+    tables[SYNAPSES] = synapse_rows(tables[CONNECTIONS])
+    folder = write_tables(tmp_path, tables, form=form)
+    here, there = open_folder(folder), open_source(upload(storage, folder))
+    assert (there.materialization, there.position_unit) == ("1300", "nm")
+    assert set(there.tables) == set(here.tables)
+    for name in here.tables:
+        assert there[name].read().to_pylist() == here[name].read().to_pylist()
+        assert (there[name].rows, there[name].file, there[name].sha256) == (here[name].rows, here[name].file, None)
+
+
+def test_a_dump_and_a_folder_of_parquet_on_object_storage(tmp_path, storage):
+    there = open_folder(upload(storage, dumped(tmp_path / "dump")))
+    assert (there[SYNAPSES].rows, there[SYNAPSES].table.count().to_pyarrow().as_py()) == (16, 16)
+    rows = synapse_rows(eight_cells()[CONNECTIONS])
+    folder = write_tables(tmp_path / "parts", eight_cells())
+    (folder / SYNAPSES).mkdir()
+    for part in (0, 8):
+        pyarrow.parquet.write_table(rows.slice(part, 8), folder / SYNAPSES / f"{part}.parquet")
+    read = open_folder(upload(storage, folder, to="parts"))[SYNAPSES].read()
+    assert read.sort_by("id").select(rows.column_names).to_pylist() == rows.to_pylist()
+
+
+def test_what_is_not_there_and_what_is_broken_is_said(tmp_path, storage):
+    with pytest.raises(SourceError, match=r"not a folder\n.*memory://.*nowhere\n.*nothing"):
+        open_folder("memory://bucket/nowhere")
+    address = upload(storage, write_tables(tmp_path, eight_cells()))
+    storage.pipe(f"/bucket/v1300/{CENSUS}.parquet", b"no parquet" * 9)
+    with pytest.raises(SourceError, match=rf"cannot be read\n.*{CENSUS}.parquet"):
+        open_folder(address)
+
+
+def test_an_address_that_nothing_reads():
+    pytest.importorskip("upath", reason="needs the extra [cloud]")
+    with pytest.raises(SourceError, match=r"No such kind of storage\n.*carrier-pigeon://loft\n.*carrier-pigeon\n"):
+        open_folder("carrier-pigeon://loft")
+
+
+@pytest.mark.parametrize(
+    ("address", "missing", "extra"),
+    [("gs://bucket/v1300", "upath", "cloud"), ("gs://bucket", "gcsfs", "cloud"), ("s3://bucket", "s3fs", "s3")],
+)
+def test_a_missing_extra_is_named(monkeypatch, address, missing, extra):
+    if missing != "upath":
+        pytest.importorskip("upath", reason="needs the extra [cloud]")
+    monkeypatch.setitem(sys.modules, missing, None)
+    kind = address.split(":")[0]
+    message = rf"What reads {kind}:// is not installed\n.*{address}\n[\s\S]*pip install 'connectome2net\[{extra}\]'"
+    with pytest.raises(SourceError, match=message):
+        open_source(address)
