@@ -76,7 +76,7 @@ def extract(
         min_synapses: fewest synapses of an edge.
         min_size_vx: least total cleft size of an edge, voxels of 4x4x40 nm.
         network: which network to assume on it: the name of a preset; ``laminae`` or ``types``: a population for each
-            lamina or cell type. Default is ``column``; of a mapped connectome ``laminae`` if it has any, else ``types``.
+            lamina or cell type. Default is ``column``; of a mapped connectome ``laminae`` if it has any, or ``types``.
         signs: ``dale`` or ``free`` for all projections of the network; None keeps those of the preset.
         name: name of the spec; default is data set, column and network.
 
