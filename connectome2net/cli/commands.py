@@ -54,6 +54,13 @@ trust_option = click.option("--trust", is_flag=True, help="Run a model.py that w
     type=click.IntRange(min=0),
     help="Least total cleft size of an edge, voxels.",
 )
+@click.option(
+    "--border-um",
+    default=100.0,
+    show_default=True,
+    type=click.FloatRange(min=0),
+    help="Name cells nearer than this to a side of the volume.",
+)
 @click.option("--network", help="Which network to assume: column, bionic, laminae or types.  [default: column]")
 @click.option("--signs", type=click.Choice(["dale", "free"]), help="Signs of all weights.  [default: the network's]")
 @click.option("--out", default=".", show_default=True, type=click.Path(path_type=Path), help="Where to write.")

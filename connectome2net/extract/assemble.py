@@ -58,6 +58,7 @@ def extract(
     require: Sequence[str] = (),
     min_synapses: int = 1,
     min_size_vx: int = 0,
+    border_um: float = NEAR_UM,
     network: str | None = None,
     signs: Signs | None = None,
     name: str | None = None,
@@ -75,6 +76,7 @@ def extract(
         require: what a presynaptic cell must fulfil: ``proofread-axon``, ``fully-extended-axon``.
         min_synapses: fewest synapses of an edge.
         min_size_vx: least total cleft size of an edge, voxels of 4x4x40 nm.
+        border_um: name the cells whose soma is nearer than this to a side of the volume, where arbours are cut.
         network: which network to assume on it: the name of a preset; ``laminae`` or ``types``: a population for each
             lamina or cell type. Default is ``column``; of a mapped connectome ``laminae`` if it has any, or ``types``.
         signs: ``dale`` or ``free`` for all projections of the network; None keeps those of the preset.
@@ -106,7 +108,7 @@ def extract(
     edges = threshold(edges, account, senders=senders, min_synapses=min_synapses, min_size_vx=min_size_vx)
     cells = _append(cells, outside)
     assumed = _assume(source, cells, edges, network=network, signs=signs)
-    found = (*findings(cells, proofread, laminae=borders, notes=source.notes), *_of_segments(source, cells))
+    found = (*findings(cells, proofread, laminae=borders, notes=source.notes), *_of_segments(source, cells, border_um))
     kept = set(values(cells, "source_id"))
     anatomy = {
         "steps": tuple(account.steps),
@@ -123,7 +125,13 @@ def extract(
             made_by="c2n extract",
             versions={item: version(item) for item in ("connectome2net", "standard-transform")},
             parameters={"column": chosen.name, "network": assumed.name, "position_unit": source.position_unit}
-            | _asked(laminae=laminae, require=require, min_synapses=min_synapses, min_size_vx=min_size_vx)
+            | _asked(
+                laminae=laminae,
+                require=require,
+                min_synapses=min_synapses,
+                min_size_vx=min_size_vx,
+                border_um=border_um,
+            )
             | dict(source.parameters),
             citation=source.citation,
         ),
@@ -133,7 +141,7 @@ def extract(
 
 def _asked(**choices: object) -> dict[str, str]:
     """Return the choices that are not the usual ones, as text."""
-    usual = {"laminae": "fixed", "require": (), "min_synapses": 1, "min_size_vx": 0}
+    usual = {"laminae": "fixed", "require": (), "min_synapses": 1, "min_size_vx": 0, "border_um": NEAR_UM}
     text = {
         name: " ".join(value) if isinstance(value, (list, tuple)) else str(value) for name, value in choices.items()
     }
@@ -197,14 +205,14 @@ def _with_signs(network: Network, signs: Signs | None) -> Network:
     return network.model_copy(update={"projections": projections})
 
 
-def _of_segments(source: Source, cells: pa.Table) -> Iterator[Finding]:
+def _of_segments(source: Source, cells: pa.Table, border_um: float) -> Iterator[Finding]:
     """Report what the reconstruction did to cells that are kept."""
     shared = merged_outside(source, cells)
     text = "cells whose segment holds another nucleus outside the column: some of their synapses may be its"
     yield from finding("merged outside", cells, shared, text)
     split = [cells.column(f"soma_{axis}_nm").to_numpy(zero_copy_only=False) for axis in "xyz"]
-    near = near_border(source, np.stack(split, axis=1))
-    text = f"somata within {NEAR_UM:.0f} um of a side of the volume: their arbours are cut, and their synapses missing"
+    near = near_border(source, np.stack(split, axis=1), within_um=border_um)
+    text = f"somata within {border_um:g} um of a side of the volume: their arbours are cut, and their synapses missing"
     yield from finding("near the border", cells, near, text)
 
 

@@ -49,7 +49,7 @@ def merged_outside(source: Source, cells: pa.Table) -> Mask:
     return np.isin(cells.column("root_id").to_numpy(), shared)
 
 
-def near_border(source: Source, position_nm: npt.NDArray[np.float64], *, within_um: float = NEAR_UM) -> Mask:
+def near_border(source: Source, position_nm: npt.NDArray[np.float64], *, within_um: float) -> Mask:
     """Tell which cells lie near a side of the volume (least or greatest x or z), where arbours are cut.
 
     Args:

@@ -268,3 +268,6 @@ def test_a_segment_with_a_nucleus_outside_is_named_and_somata_near_the_border(tm
     found = {f.name: f for f in extract(open_folder(write_tables(tmp_path, tables))).anatomy.findings}
     assert found["merged outside"].cells == ("10",)
     assert found["near the border"].cells == ("10", "20", "30", "40", "50", "60")
+    closer = extract(open_folder(tmp_path), border_um=98)
+    assert "near the border" not in {finding.name for finding in closer.anatomy.findings}
+    assert closer.document.provenance.parameters["border_um"] == "98"
