@@ -6,11 +6,12 @@ its final name only when it is complete, so a killed download leaves pieces and 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,34 +35,34 @@ class Cache:
 
     folder: Path
 
-    def file(self, table: str, name: str) -> Path:
-        """Return where a query, or a piece of one, is kept."""
-        return self.folder / table / f"{name}.parquet"
+    def find(self, table: str, name: str) -> tuple[Path, str] | None:
+        """Return the file that keeps a query, or a piece of one, and its digest; None if it is not there or broken."""
+        for file in sorted((self.folder / table).glob(f"{name}-*.parquet")):
+            if (digest := _sha256(file)) == file.stem.removeprefix(f"{name}-"):
+                return file, digest
+        return None
 
     def read(self, table: str, name: str) -> pa.Table | None:
-        """Return what is kept; None where there is nothing or where the file is broken."""
-        try:
-            # a damaged page is noticed by its checksum, a file of another origin by its metadata
-            kept = pa.parquet.read_table(
-                self.file(table, name), page_checksum_verification=True, use_threads=False, memory_map=False
-            )
-        except (OSError, pa.ArrowException):
+        """Return what is kept, or None."""
+        if (found := self.find(table, name)) is None:
             return None
-        about = kept.schema.metadata or {}
-        complete = about.get(b"query") == name.encode() and about.get(b"rows") == str(kept.num_rows).encode()
-        return kept.replace_schema_metadata(None) if complete else None
+        try:
+            return pa.parquet.read_table(found[0], memory_map=False)
+        except FileNotFoundError:  # another process has just finished with it
+            return None
 
-    def write(self, table: str, name: str, rows: pa.Table) -> Path:
-        """Keep rows.
+    def write(self, table: str, name: str, rows: pa.Table) -> tuple[Path, str]:
+        """Keep rows; the name of their file has its digest, so that a damaged file is noticed.
 
         Raises:
             SourceError: the disk is full or the folder cannot be written.
         """
-        about = {"query": name, "rows": str(rows.num_rows), "materialization": self.folder.name}
-        path = self.file(table, name)
-        with _Writing(path) as unfinished:
-            pa.parquet.write_table(rows.replace_schema_metadata(about), unfinished, write_page_checksum=True)
-        return path
+        file = _keep(
+            self.folder / table,
+            fill=lambda unfinished: pa.parquet.write_table(rows, unfinished),
+            name=lambda unfinished: f"{name}-{_sha256(unfinished)}.parquet",
+        )
+        return file, file.stem.removeprefix(f"{name}-")
 
     def tables(self) -> list[str]:
         """Return the tables that the server is known to have; none where it was not asked yet."""
@@ -72,50 +73,46 @@ class Cache:
 
     def write_tables(self, tables: Iterable[str]) -> None:
         """Keep the list of tables."""
-        with _Writing(self.folder / "tables.txt") as unfinished:
-            unfinished.write_text("\n".join(tables) + "\n")
+        text = "\n".join(tables) + "\n"
+        _keep(self.folder, fill=lambda unfinished: unfinished.write_text(text), name=lambda _: "tables.txt")
 
     def remove(self, table: str, names: Iterable[str]) -> None:
         """Remove pieces, and what killed downloads left of others."""
         for name in names:
-            self.file(table, name).unlink(missing_ok=True)
+            for piece in (self.folder / table).glob(f"{name}-*.parquet"):
+                piece.unlink(missing_ok=True)
         for left in (self.folder / table).glob(".*.part"):
             if left.exists() and time.time() - left.stat().st_mtime > STALE_S:
                 left.unlink(missing_ok=True)
 
 
-class _Writing:
-    """A file that appears whole under its name, or not at all."""
+def _sha256(file: Path) -> str:
+    try:
+        with file.open("rb") as opened:
+            return hashlib.file_digest(opened, "sha256").hexdigest()
+    except FileNotFoundError:  # another process has finished with it
+        return ""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
 
-    def __enter__(self) -> Path:
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            handle, unfinished = tempfile.mkstemp(dir=self.path.parent, prefix=".", suffix=".part")
-        except OSError as error:
-            raise _unwritable(self.path, error) from error
+def _keep(folder: Path, *, fill: Callable[[Path], object], name: Callable[[Path], str]) -> Path:
+    """Make a file that appears whole under its name, or not at all."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle, unfinished = tempfile.mkstemp(dir=folder, prefix=".", suffix=".part")
         os.close(handle)
-        self.unfinished = Path(unfinished)
-        return self.unfinished
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         try:
-            if error is None:
-                self.unfinished.replace(self.path)
-        except OSError as failed:
-            error = failed
-        if error is not None:
-            self.unfinished.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise _unwritable(self.path, error) from error
+            fill(Path(unfinished))
+            return Path(unfinished).replace(folder / name(Path(unfinished)))
+        finally:
+            Path(unfinished).unlink(missing_ok=True)
+    except OSError as error:
+        raise _unwritable(folder, error) from error
 
 
-def _unwritable(path: Path, error: OSError) -> SourceError:
+def _unwritable(folder: Path, error: OSError) -> SourceError:
     return SourceError(
         "The cache cannot be written",
-        where=path.parent,
+        where=folder,
         found=error.strerror or error,
         fix="make room or permit writing there, or name another folder: C2N_CACHE=DIR",
     )

@@ -50,8 +50,8 @@ class Download:
     piece_rows: int = PIECE_ROWS
     pieces: list[str] = field(default_factory=list)
 
-    def run(self) -> Path:
-        """Download what is not there yet.
+    def run(self) -> tuple[Path, str]:
+        """Download what is not there yet; return the file and its digest.
 
         Raises:
             SourceError: rows are lost, repeated or foreign; the server refuses; the cache cannot be written.
@@ -67,9 +67,9 @@ class Download:
         rows = _together(pieces, table)
         _refuse_difference(rows.num_rows, total, where=f"{self.server.address}/{table}")
         _refuse_repeated(rows, where=f"{self.server.address}/{table}")
-        path = self.cache.write(table, name, rows)
+        kept = self.cache.write(table, name, rows)
         self.cache.remove(table, [piece for piece in self.pieces if piece != name])
-        return path
+        return kept
 
     def _arriving(self, query: Query, count: int, progress: Progress) -> Iterator[pa.Table]:
         """Yield the pieces of a query that has so many rows."""

@@ -7,10 +7,10 @@ neither network nor token.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 
 import ibis
 import ibis.expr.types as ir
@@ -85,11 +85,12 @@ class Volume:
         """
         if query.table not in self.tables():
             raise _not_there(query.table, self)
-        file = self.cache.file(query.table, digest(query))
-        if self.cache.read(query.table, digest(query)) is None:
-            file = Download(self.server, self.cache, query, self.piece_rows).run()
-        with file.open("rb") as opened:
-            return self.engine.read_parquet(file), hashlib.file_digest(opened, "sha256").hexdigest()
+        file, sha256 = self.cache.find(query.table, digest(query)) or self.download(query)
+        return self.engine.read_parquet(file), sha256
+
+    def download(self, query: Query) -> tuple[Path, str]:
+        """Ask the server for a query."""
+        return Download(self.server, self.cache, query, self.piece_rows).run()
 
     def labels(self) -> tuple[dict[str, SourceTable], tuple[str, ...]]:
         """Return all tables of labels, and what was left out of them."""

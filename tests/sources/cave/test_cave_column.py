@@ -19,7 +19,11 @@ from connectome2net.sources.cave.open import open_cave
 from connectome2net.spec import digest_document
 from connectome2net.spec.tables import values
 
-EXTRACT = "from connectome2net.cli import main; main()", "extract", "--column", "v1", "--source", "cave", "--force"
+EXTRACT = """
+from connectome2net.extract import extract
+from connectome2net.sources import open_source
+extract(open_source("cave"))
+"""
 PIECE_ROWS = 4000
 EDGES = ("pre_index", "post_index", "synapse_count")
 
@@ -89,7 +93,7 @@ def start(folder, cave):
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("C2N_", "CAVE_"))}
     given = {"CAVE_TOKEN": TOKEN, "C2N_CAVE_SERVER": cave.address, "C2N_CACHE": str(folder / "cache")}
     given |= {"C2N_CAVE_PIECE_ROWS": str(PIECE_ROWS), "HOME": str(folder), "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen([sys.executable, "-c", *EXTRACT], cwd=folder, env=clean | given, stderr=subprocess.DEVNULL)
+    return subprocess.Popen([sys.executable, "-c", EXTRACT], cwd=folder, env=clean | given, stderr=subprocess.DEVNULL)
 
 
 def killed_and_resumed(folder, cave, *, times):

@@ -18,7 +18,7 @@ from published_tables import CENSUS, CONNECTIONS, SYNAPSES, eight_cells, root, s
 
 from connectome2net.errors import SourceError
 from connectome2net.sources import open_source
-from connectome2net.sources.cave.cache import STALE_S
+from connectome2net.sources.cave.cache import STALE_S, Cache
 from connectome2net.sources.cave.open import open_cave
 from connectome2net.sources.cave.progress import Progress
 from connectome2net.sources.cave.query import Among, Rows
@@ -288,6 +288,17 @@ def test_what_has_arrived_is_not_fetched_again(cave):
     later = [str(body) for _, _, body in cave.queries("rows")[first:]]
     assert len(later) > 2
     assert not set(arrived) & set(later)
+
+
+def test_a_flipped_bit_anywhere_is_noticed(tmp_path):
+    cache = Cache(tmp_path)
+    file, digest = cache.write("t", "name", ROWS)
+    assert file.name == f"name-{digest}.parquet"
+    assert cache.read("t", "name").equals(ROWS)
+    content = file.read_bytes()
+    for at in range(len(content)):
+        file.write_bytes(content[:at] + bytes([content[at] ^ 0x04]) + content[at + 1 :])
+        assert cache.read("t", "name") is None
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "foreign", "empty"])
