@@ -118,7 +118,7 @@ def _convert_one(name: str, source: Path, target: Path, progress: Progress) -> C
             query = _query(engine, name, source)
             rows_in = threads.submit(_count, source, stop)  # by another reader than the one that converts
             labels = f"converted_from: {_text(origin)}, materialization: {_text(stated_in(source))}"
-            options = f"FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{labels}}}"
+            options = f"FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, KV_METADATA {{{labels}}}"
             written = threads.submit(engine.execute, f"COPY ({query}) TO {_text(part)} ({options})")
             try:
                 _wait(engine, written, lambda percent: progress(name, percent))

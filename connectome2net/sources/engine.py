@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
+from uuid import uuid4
 
 import ibis
 import ibis.expr.types as ir
@@ -38,7 +39,8 @@ def start_engine(name: str = "duckdb", *, master: str | None = None) -> BaseBack
         raise SourceError("There is no such engine", where="--engine", found=name, wanted=" or ".join(ENGINES))
     if master is not None:
         raise SourceError("Only Spark has a master", where="--master", found=master, wanted="--engine spark")
-    return ibis.duckdb.connect(temp_directory=str(Path(tempfile.gettempdir()) / "connectome2net"))
+    spill = Path(tempfile.gettempdir()) / f"connectome2net-{uuid4().hex}"  # DuckDB makes it and removes it
+    return ibis.duckdb.connect(temp_directory=str(spill))
 
 
 def _start_spark(master: str) -> BaseBackend:

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
+from published_dumps import NAMES, WRITERS, dumped, in_one_column, write_dump
 from published_tables import CENSUS, CONNECTIONS, FORMS, PROOFREADING, SYNAPSES, eight_cells, synapse_rows, write_tables
-from test_dump import NAMES, WRITERS, dumped, in_one_column, write_dump
 
 from connectome2net.cli import c2n
 from connectome2net.errors import SourceError

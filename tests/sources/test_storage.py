@@ -7,8 +7,8 @@ import sys
 
 import pyarrow.parquet
 import pytest
+from published_dumps import dumped
 from published_tables import CENSUS, CONNECTIONS, FORMS, SYNAPSES, eight_cells, synapse_rows, write_tables
-from test_dump import dumped
 
 from connectome2net.errors import SourceError
 from connectome2net.sources import open_folder, open_source
