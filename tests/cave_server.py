@@ -34,6 +34,7 @@ class Misbehaviour:
 
     cap: int = 200_000
     tells_cap: bool = True
+    tells_resolution: bool = True
     shuffles: bool = False
     status: int = 0
     status_times: int = 0
@@ -120,6 +121,8 @@ class Handler(BaseHTTPRequestHandler):
     def _get(self, path: list[str], options: Mapping[str, list[str]]) -> None:
         cave, engine = self.cave, ["materialize", "api", "v3", "datastack"]
         match path:
+            case [_, "version"] if not cave.engine_version:
+                self._fail(404, "not found")
             case ["info", "version"]:
                 self._json("4.6.2")
             case ["materialize", "version"]:
@@ -188,7 +191,9 @@ class Handler(BaseHTTPRequestHandler):
             rows = rows.set_column(0, rows.column_names[0], rows[0].cast(pa.float64(), safe=False))
         if columns := body.get("select_columns"):
             rows = rows.select(columns)
-        self._arrow(rows, headers | {"dataframe_resolution": str(resolution), "column_names": "{}"})
+        if wrong.tells_resolution:
+            headers |= {"dataframe_resolution": str(resolution)}
+        self._arrow(rows, headers | {"column_names": "{}"})
 
     def _arrow(self, rows: pa.Table, headers: Mapping[str, str]) -> None:
         sink = pa.BufferOutputStream()

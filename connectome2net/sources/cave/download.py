@@ -181,7 +181,7 @@ def _refuse_foreign(piece: pa.Table, query: Query, *, where: str) -> None:
         asked = np.logical_and.reduce([np.isin(piece[name].to_numpy(), ids) for name, ids in ends.items()])
     else:
         ids = piece["id"].to_numpy()
-        asked = (ids >= query.first) & (ids < (np.iinfo(np.int64).max if query.end is None else query.end))
+        asked = (ids >= query.first) & ((query.end is None) | (ids < (query.end or 0)))
     if not asked.all():
         raise SourceError(
             "The server sends rows that were not asked for",

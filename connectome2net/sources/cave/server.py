@@ -98,6 +98,7 @@ class Server:
         columns = list(query.columns) if query.columns else None
 
         def question() -> tuple[pd.DataFrame, int | None]:
+            self.client.session.limited_to = None
             frame = self.client.query_table(
                 query.table, **query.filters(), **AS_IT_IS, select_columns=columns, desired_resolution=NM
             )

@@ -44,6 +44,12 @@ def test_an_answer_that_is_cut_with_a_header_is_asked_for_in_parts(cave, cap):
     assert len(cave.queries("rows")) > 4 or cap > 7
 
 
+def test_an_answer_that_is_cut_is_noticed_though_caveclient_asks_for_more_in_between(cave):
+    open_cave(patience=HASTY)
+    cave.wrong.cap, cave.wrong.tells_resolution = 7, False
+    assert is_right(fetch(piece_rows=100))
+
+
 def test_a_limit_that_is_learned_holds_for_the_rest(cave):
     cave.wrong.cap = 4
     fetch(piece_rows=100)
@@ -235,8 +241,9 @@ def test_a_server_that_is_not_there(cave):
         fetch(server="http://127.0.0.1:1")
 
 
-def test_a_server_that_is_too_old_for_this_client(cave):
-    cave.engine_version = "5.0.0"
+@pytest.mark.parametrize("version", ["5.0.0", ""])
+def test_a_server_that_is_too_old_for_this_client(cave, version):
+    cave.engine_version = version
     with pytest.raises(SourceError, match=r"do not fit together\n.*\n.*5.13.0"):
         fetch()
 

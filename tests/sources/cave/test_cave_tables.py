@@ -41,6 +41,10 @@ def test_tables_are_those_of_a_folder(cave, tmp_path):
         )
 
 
+def test_with_a_token_no_source_has_to_be_named(cave):
+    assert open_source().location == "cave:minnie65_public@1300"
+
+
 def test_synapses_are_the_rows_of_the_server(cave):
     fetched = rows_of(open_source("cave"))
     assert {name: fetched[name].to_pylist() for name in fetched.column_names} == wanted_rows()
