@@ -26,6 +26,7 @@ import pyarrow.parquet
 from connectome2net.errors import SourceError
 from connectome2net.sources.about import TOML
 from connectome2net.sources.dump import columns_of, count_lines, unpacked
+from connectome2net.sources.engine import PLAIN_CSV, sql_text
 from connectome2net.sources.files import INCOMPLETE, is_text, parts_of
 from connectome2net.sources.folder import find_tables, stated_in
 from connectome2net.sources.microns import CONNECTIONS, SYNAPSES, TABLES, Kind
@@ -117,9 +118,9 @@ def _convert_one(name: str, source: Path, target: Path, progress: Progress) -> C
         try:
             query = _query(engine, name, source)
             rows_in = threads.submit(_count, source, stop)  # by another reader than the one that converts
-            labels = f"converted_from: {_text(origin)}, materialization: {_text(stated_in(source))}"
+            labels = f"converted_from: {sql_text(origin)}, materialization: {sql_text(stated_in(source))}"
             options = f"FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, KV_METADATA {{{labels}}}"
-            written = threads.submit(engine.execute, f"COPY ({query}) TO {_text(part)} ({options})")
+            written = threads.submit(engine.execute, f"COPY ({query}) TO {sql_text(part)} ({options})")
             try:
                 _wait(engine, written, lambda percent: progress(name, percent))
             except BaseException:
@@ -167,16 +168,16 @@ def _query(engine: duckdb.DuckDBPyConnection, name: str, source: Path) -> str:
             shape = TABLES[name]
             kinds = {**shape.required, **shape.optional}
             types = {column: SQL_KINDS[kinds[column]] if column in kinds else "VARCHAR" for column in types}
-        texts = ", ".join(f"{_text(column)}: 'VARCHAR'" for column in types)
-        form = f"columns = {{{texts}}}, auto_detect = false, header = {headed}, delim = ',', quote = '\"'"
-        select, rows = ", ".join(starmap(_typed, types.items())), f"read_csv({_text(source)}, {form})"
+        texts = ", ".join(f"{sql_text(column)}: 'VARCHAR'" for column in types)
+        form = f"columns = {{{texts}}}, header = {headed}, delim = ',', {PLAIN_CSV}"
+        select, rows = ", ".join(starmap(_typed, types.items())), f"read_csv({sql_text(source)}, {form})"
         columns = list(types)
     else:
         if source.name.endswith(".feather"):
             engine.register("rows_of_feather", pyarrow.feather.read_table(source, memory_map=True))
             rows = "rows_of_feather"
         else:
-            parts = ", ".join(_text(file) for file in parts_of(source))
+            parts = ", ".join(sql_text(file) for file in parts_of(source))
             rows = f"read_parquet([{parts}], hive_partitioning = {source.is_dir()})"
         select, columns = "*", engine.sql(f"FROM {rows}").columns
     order = [_name(column) for column in ORDER.get(name, ("id",)) if column in columns]
@@ -190,7 +191,7 @@ def _typed(column: str, kind: str) -> str:
         return name
     if not kind.endswith("INT") and kind != "INTEGER":
         return f"CAST({name} AS {kind}) AS {name}"
-    message = f"{_text(f'column {column} is not a whole number: ')} || {name}"
+    message = f"{sql_text(f'column {column} is not a whole number: ')} || {name}"
     whole = f"WHEN {name} IS NULL OR regexp_full_match({name}, '-?[0-9]+') THEN CAST({name} AS {kind})"
     return f"CASE {whole} ELSE error({message}) END AS {name}"
 
@@ -221,10 +222,6 @@ def _wait(engine: duckdb.DuckDBPyConnection, work: Future[Any], tell: Callable[[
     except BaseException:
         engine.interrupt()
         raise
-
-
-def _text(value: object) -> str:
-    return "'" + str(value).replace("'", "''") + "'"
 
 
 def _name(column: str) -> str:

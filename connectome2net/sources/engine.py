@@ -20,6 +20,8 @@ from ibis.backends import BaseBackend
 from connectome2net.errors import SourceError
 
 EngineName = Literal["duckdb", "spark"]
+PLAIN_CSV = "auto_detect = false, quote = '\"'"
+"""Nothing is guessed."""
 ENGINES: tuple[EngineName, ...] = ("duckdb", "spark")
 
 
@@ -78,7 +80,8 @@ def read_parquet(engine: BaseBackend, table: str, *, parts: Sequence[str]) -> ir
     """Let an engine see a parquet file or folder as one table; folders named ``key=value`` become columns."""
     if engine.name == "pyspark":
         return engine.read_parquet(table)
-    return engine.read_parquet(parts, hive_partitioning=parts[0] != table)
+    files = ", ".join(map(sql_text, parts))
+    return _view(engine, f"read_parquet([{files}], hive_partitioning = {parts[0] != table})")
 
 
 def read_csv(engine: BaseBackend, file: str, *, names: Sequence[str], headed: bool, delimiter: str = ",") -> ir.Table:
@@ -95,5 +98,18 @@ def read_csv(engine: BaseBackend, file: str, *, names: Sequence[str], headed: bo
             mode="FAILFAST",
             enforceSchema=True,
         )
-    columns = dict.fromkeys(names, "VARCHAR")
-    return engine.read_csv(file, columns=columns, auto_detect=False, header=headed, delim=delimiter, quote='"')
+    columns = ", ".join(f"{sql_text(name)}: 'VARCHAR'" for name in names)
+    form = f"columns = {{{columns}}}, header = {headed}, delim = {sql_text(delimiter)}, {PLAIN_CSV}"
+    return _view(engine, f"read_csv({sql_text(file)}, {form})")
+
+
+def sql_text(value: object) -> str:
+    """Return a text as SQL writes it."""
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def _view(engine: BaseBackend, rows: str) -> ir.Table:
+    """Name some rows. The way of ibis would fetch an extension from the internet for every address with ``://``."""
+    name = f"scan_{uuid4().hex}"
+    engine.con.execute(f"CREATE TEMPORARY VIEW {name} AS SELECT * FROM {rows}")  # type: ignore[attr-defined]
+    return engine.table(name)
