@@ -109,14 +109,14 @@ def ours(folder: Path) -> Answer:
 def ours_alone(folder: Path) -> Answer:
     """Only connect the cells, of a source that is open; the time of opening is not counted."""
     from connectome2net.extract.column import cut, find_column
-    from connectome2net.extract.connections import connect
+    from connectome2net.extract.connections import connect, find_wiring
     from connectome2net.extract.quality import Account
     from connectome2net.sources import open_folder
 
     source, account = open_folder(folder), Account()
     rows, _ = cut(source, find_column("v1", source=source), account)
     restart()
-    return summed(connect(source, rows, account)[0])
+    return summed(connect(source, rows, find_wiring(source, rows), account)[0])
 
 
 def by_hand(folder: Path) -> Answer:

@@ -1,51 +1,31 @@
-"""A source -> a spec: the steps of an extraction in their order.
+"""Measured anatomy and an assumed network meet in a spec.
 
 Enters: ``Source``. Leaves: ``Spec`` with labelled cells, edges, the chosen network, and the account of what was lost.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Literal
 
-import numpy as np
 import pyarrow as pa
 
-from connectome2net.extract.cell_classes import classify
-from connectome2net.extract.column import cut, find_column, positions_nm
-from connectome2net.extract.connections import connect, threshold
-from connectome2net.extract.depth import check_depth, soma_depth_um
+from connectome2net.extract.column import find_column
 from connectome2net.extract.fitting import fit_network
-from connectome2net.extract.laminae import How, find_lamina, lamina_confidence
+from connectome2net.extract.laminae import How
+from connectome2net.extract.measure import Choices, measure
 from connectome2net.extract.populations import network_of_laminae, network_of_types
-from connectome2net.extract.proofreading import accepted, proofreading
-from connectome2net.extract.quality import Account, finding, findings
-from connectome2net.extract.segmentation import NEAR_UM, merged_outside, near_border, unmerged
-from connectome2net.sources.microns import NUCLEI
+from connectome2net.extract.segmentation import NEAR_UM
 from connectome2net.sources.source import MAPPED_CELLS, Source
 from connectome2net.spec import Spec, SpecDocument, load_preset, make_spec
-from connectome2net.spec.model import (
-    FORMAT,
-    FORMAT_VERSION,
-    Anatomy,
-    Column,
-    Conflict,
-    Finding,
-    Laminae,
-    Provenance,
-    SourceTable,
-    TableFile,
-)
+from connectome2net.spec.model import FORMAT, FORMAT_VERSION, Provenance
 from connectome2net.spec.network import Network
-from connectome2net.spec.tables import CELLS_OPTIONAL, CELLS_SCHEMA, values
+from connectome2net.spec.tables import values
 
 Signs = Literal["dale", "free"]
 MADE = {"laminae": network_of_laminae, "types": network_of_types}
 """Networks that are made from the cells, for those whose types no preset knows."""
-
-UNWRITTEN = TableFile(file="unwritten", sha256="0" * 64, rows=0)
-"""``make_spec`` puts the digests of the tables in its place."""
 
 
 def extract(
@@ -95,95 +75,26 @@ def extract(
         >>> extract(open_source("synthetic"))  # doctest: +SKIP
         Spec('minnie65_synthetic_v1_column', 1,351 cells, 75,063 edges)
     """
-    account = Account()
-    for item in source.kept:
-        account.count(item.name, item.rows_in, item.kept, why=item.why)
-    rows, chosen = cut(source, find_column(column, source=source, radius_um=radius_um, side_um=side_um), account)
-    rows, conflicts = classify(source, rows)
-    rows = _neurons(rows, conflicts, chosen.table, account)
-    proofread = proofreading(source, rows)
-    cells, borders = _label(source, rows, proofread, laminae)
-    edges, outside = connect(source, rows, account)
-    senders = {requirement: accepted(proofread, requirement) for requirement in require}
-    edges = threshold(edges, account, senders=senders, min_synapses=min_synapses, min_size_vx=min_size_vx)
-    cells = _append(cells, outside)
-    assumed = _assume(source, cells, edges, network=network, signs=signs)
-    found = (*findings(cells, proofread, laminae=borders, notes=source.notes), *_of_segments(source, cells, border_um))
-    kept = set(values(cells, "source_id"))
-    anatomy = {
-        "steps": tuple(account.steps),
-        "findings": found,
-        "conflicts": tuple(conflict for conflict in conflicts if conflict.cell in kept) or None,
-    }
+    chosen = find_column(column, source=source, radius_um=radius_um, side_um=side_um)
+    choices = Choices(laminae, tuple(require), min_synapses, min_size_vx, border_um)
+    measured = measure(source, chosen, choices)
+    assumed = _assume(source, measured.cells, measured.edges, network=network, signs=signs)
     document = SpecDocument(
         format=FORMAT,
         format_version=FORMAT_VERSION,
         name=name or f"{source.dataset}_{chosen.name}_{assumed.name}",
-        anatomy=_anatomy(source, chosen, borders).model_copy(update=anatomy),
+        anatomy=measured.anatomy,
         network=assumed,
         provenance=Provenance(
             made_by="c2n extract",
             versions={item: version(item) for item in ("connectome2net", "standard-transform")},
             parameters={"column": chosen.name, "network": assumed.name, "position_unit": source.position_unit}
-            | _asked(
-                laminae=laminae,
-                require=require,
-                min_synapses=min_synapses,
-                min_size_vx=min_size_vx,
-                border_um=border_um,
-            )
+            | choices.unusual()
             | dict(source.parameters),
             citation=source.citation,
         ),
     )
-    return make_spec(document, cells=cells, edges=edges)
-
-
-def _asked(**choices: object) -> dict[str, str]:
-    """Return the choices that are not the usual ones, as text."""
-    usual = {"laminae": "fixed", "require": (), "min_synapses": 1, "min_size_vx": 0, "border_um": NEAR_UM}
-    text = {
-        name: " ".join(value) if isinstance(value, (list, tuple)) else str(value) for name, value in choices.items()
-    }
-    return {name: text[name] for name, value in choices.items() if value and value != usual[name]}
-
-
-def _neurons(rows: pa.Table, conflicts: tuple[Conflict, ...], table: str | None, account: Account) -> pa.Table:
-    """Keep cells that are neurons, in segments of their own."""
-    ei_class = values(rows, "ei_class")
-    rows = account.keep("neurons", rows, ei_class != "nonneuron", why="glia and other cells that are no neurons")
-    if table == NUCLEI:
-        disputed = np.isin(values(rows, "source_id"), [conflict.cell for conflict in conflicts])
-        told = (values(rows, "ei_class") != "unknown") | disputed
-        rows = account.keep("cells of known class", rows, told, why="no table says what they are")
-    return unmerged(rows, account)
-
-
-def _label(source: Source, rows: pa.Table, proofread: pa.Table, how: How) -> tuple[pa.Table, Laminae]:
-    """Return the cells table, and the borders of laminae that were used."""
-    position_nm, cell_type, ei_class = positions_nm(rows), values(rows, "cell_type"), values(rows, "ei_class")
-    depth_um = soma_depth_um(source, rows, position_nm)
-    check_depth(depth_um, ei_class == "excitatory", source=source)
-    lamina, borders = find_lamina(source, rows, depth_um, how=how)
-    columns = {name: rows.column(name) for name in rows.column_names} | {
-        "cell_index": np.arange(rows.num_rows, dtype=np.int32),
-        "lamina": lamina,
-        "lamina_confidence": pa.array(lamina_confidence(lamina, cell_type, depth_um), from_pandas=True),
-        "soma_depth_um": pa.array(depth_um, from_pandas=True),
-        **{f"soma_{x}_nm": pa.array(position_nm[:, axis], from_pandas=True) for axis, x in enumerate("xyz")},
-        **{name: proofread.column(name) for name in proofread.column_names},
-    }
-    cells = pa.table({field.name: columns[field.name] for field in CELLS_SCHEMA}).cast(CELLS_SCHEMA)
-    return _append(cells, pa.table({name: columns[name] for name in CELLS_OPTIONAL.names if name in columns})), borders
-
-
-def _append(cells: pa.Table, measured: pa.Table) -> pa.Table:
-    """Append those optional columns that hold anything."""
-    for name in measured.column_names:
-        if measured.column(name).null_count < cells.num_rows:
-            field = CELLS_OPTIONAL.field(name)
-            cells = cells.append_column(field, measured.column(name).cast(field.type))
-    return cells.combine_chunks()
+    return make_spec(document, cells=measured.cells, edges=measured.edges)
 
 
 def _assume(source: Source, cells: pa.Table, edges: pa.Table, *, network: str | None, signs: Signs | None) -> Network:
@@ -203,28 +114,3 @@ def _with_signs(network: Network, signs: Signs | None) -> Network:
         item.model_copy(update={"sign": signs, "why": f"Signs are {signs} by request."}) for item in network.projections
     )
     return network.model_copy(update={"projections": projections})
-
-
-def _of_segments(source: Source, cells: pa.Table, border_um: float) -> Iterator[Finding]:
-    """Report what the reconstruction did to cells that are kept."""
-    shared = merged_outside(source, cells)
-    text = "cells whose segment holds another nucleus outside the column: some of their synapses may be its"
-    yield from finding("merged outside", cells, shared, text)
-    split = [cells.column(f"soma_{axis}_nm").to_numpy(zero_copy_only=False) for axis in "xyz"]
-    near = near_border(source, np.stack(split, axis=1), within_um=border_um)
-    text = f"somata within {border_um:g} um of a side of the volume: their arbours are cut, and their synapses missing"
-    yield from finding("near the border", cells, near, text)
-
-
-def _anatomy(source: Source, column: Column, laminae: Laminae) -> Anatomy:
-    tables = (source.tables[name] for name in sorted(source.tables))
-    return Anatomy(
-        dataset=source.dataset,
-        materialization=source.materialization,
-        synthetic=source.synthetic,
-        column=column,
-        laminae=laminae,
-        sources=tuple(SourceTable(name=t.name, file=t.file, rows=t.rows, sha256=t.sha256) for t in tables),
-        cells=UNWRITTEN,
-        edges=UNWRITTEN,
-    )

@@ -76,12 +76,13 @@ def find_wiring(source: Source, cells: pa.Table) -> Wiring:
     return Wiring(source[CONNECTIONS], "nucleus_id", *pairs, count="n_syn", size="sum_size", roots=ends)
 
 
-def connect(source: Source, cells: pa.Table, account: Account) -> tuple[pa.Table, pa.Table]:
+def connect(source: Source, cells: pa.Table, wiring: Wiring, account: Account) -> tuple[pa.Table, pa.Table]:
     """Return the edges of the column, and what its cells receive from outside.
 
     Args:
         source: where the tables are.
         cells: the cells, in the order of ``cell_index``.
+        wiring: the table that tells their connections.
         account: of the extraction.
 
     Returns:
@@ -92,7 +93,6 @@ def connect(source: Source, cells: pa.Table, account: Account) -> tuple[pa.Table
         ExtractError: a pair of cells or a synapse occurs twice.
         SourceError: the table is of another materialization than the cells.
     """
-    wiring = find_wiring(source, cells)
     rows, total = _valid(wiring, account)
     counted = _aggregate(rows, wiring, cells)
     _refuse_other_roots(counted, wiring)

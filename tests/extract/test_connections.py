@@ -13,7 +13,7 @@ from published_tables import CENSUS, CONNECTIONS, SYNAPSES, change, eight_cells,
 from connectome2net.errors import ExtractError, SourceError
 from connectome2net.extract import extract
 from connectome2net.extract.column import cut, find_column
-from connectome2net.extract.connections import connect
+from connectome2net.extract.connections import connect, find_wiring
 from connectome2net.extract.quality import Account
 from connectome2net.sources import Source, SourceTable, open_folder
 from connectome2net.spec import digest_document
@@ -34,7 +34,7 @@ def connected(name, table):
     source = source_of(**{CENSUS: eight_cells()[CENSUS], name: table})
     cells, _ = cut(source, find_column("v1", source=source), Account())
     account = Account()
-    return *connect(source, cells, account), account.steps
+    return *connect(source, cells, find_wiring(source, cells), account), account.steps
 
 
 def synapse_table(rows):
