@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import ibis
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -10,7 +11,7 @@ import pytest
 from published_tables import CENSUS, CONNECTIONS, FORMS, PROOFREADING, SYNAPSES, synapse_rows, write_tables
 
 from connectome2net.extract import extract
-from connectome2net.sources import open_folder
+from connectome2net.sources import Source, SourceTable, open_folder
 from connectome2net.sources.microns import METAMODEL, STATISTICS
 from connectome2net.spec import read_spec, validate, write_spec
 from connectome2net.spec.tables import edge_index, values
@@ -187,3 +188,19 @@ def test_voxels_and_micrometres_give_the_same_column(spec, tables, tmp_path):
         made = extract(open_folder(folder, position_unit=unit))
         np.testing.assert_allclose(values(made.cells, "soma_depth_um"), values(spec.cells, "soma_depth_um"), atol=1e-6)
         assert made.cells.column("lamina").equals(spec.cells.column("lamina"))
+
+
+def test_the_rows_that_a_queried_source_hands_out_stand_in_the_spec(spec, tables):
+    rows = synapse_rows(tables[CONNECTIONS]).drop_columns("valid")
+    asked = []
+
+    def fetch(roots):
+        asked.append(roots)
+        return SourceTable(SYNAPSES, "", rows.num_rows, None, ibis.memtable(rows))
+
+    small = {name: SourceTable(name, "", t.num_rows, None, ibis.memtable(t)) for name, t in tables.items()}
+    del small[CONNECTIONS]
+    made = extract(Source("minnie65_public", "1300", small, "far away", fetch_synapses=fetch))
+    assert [sorted(roots) for roots in asked] == [sorted(values(spec.cells, "root_id"))]
+    assert {table.name: table.rows for table in made.anatomy.sources}[SYNAPSES] == 141_452
+    assert made.edges.num_rows == 75_251
