@@ -42,7 +42,7 @@ def start_engine(name: str = "duckdb", *, master: str | None = None) -> BaseBack
     if master is not None:
         raise SourceError("Only Spark has a master", where="--master", found=master, wanted="--engine spark")
     spill = Path(tempfile.gettempdir()) / f"connectome2net-{uuid4().hex}"  # DuckDB makes it and removes it
-    return ibis.duckdb.connect(temp_directory=str(spill))
+    return ibis.duckdb.connect(temp_directory=str(spill), enable_external_file_cache=False)  # it grows with the rows
 
 
 def _start_spark(master: str) -> BaseBackend:
