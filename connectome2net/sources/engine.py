@@ -111,5 +111,5 @@ def sql_text(value: object) -> str:
 def _view(engine: BaseBackend, rows: str) -> ir.Table:
     """Name some rows. The way of ibis would fetch an extension from the internet for every address with ``://``."""
     name = f"scan_{uuid4().hex}"
-    engine.con.execute(f"CREATE TEMPORARY VIEW {name} AS SELECT * FROM {rows}")  # type: ignore[attr-defined]
+    engine.con.execute(f"CREATE TEMPORARY VIEW {name} AS SELECT * FROM {rows}")
     return engine.table(name)

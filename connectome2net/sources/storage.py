@@ -7,6 +7,7 @@ can open too.
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
@@ -67,7 +68,12 @@ def let_open(engine: BaseBackend, path: Path) -> None:
     """Let DuckDB open files where a path lies. Spark opens addresses by itself, as its cluster is configured."""
     if engine.name != "duckdb" or is_local(path):
         return
+    from fsspec import AbstractFileSystem
+
     storage, connection = path.fs, engine.con  # type: ignore[attr-defined]
     protocols = [storage.protocol] if isinstance(storage.protocol, str) else storage.protocol
-    if not {*protocols} & {*connection.list_filesystems()}:
-        connection.register_filesystem(storage)
+    if {*protocols} & {*connection.list_filesystems()}:
+        return
+    if type(storage).modified is AbstractFileSystem.modified:  # https:// does not tell, and DuckDB asks
+        storage.modified = lambda path: datetime.fromtimestamp(0, UTC)
+    connection.register_filesystem(storage)

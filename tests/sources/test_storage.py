@@ -1,9 +1,13 @@
 """Tables on object storage are read as those on a disk; a missing reader is one clear error.
 
-The storage is that of fsspec in memory: gs:// and s3:// go the same way, and need a network to be tested.
+The storage is that of fsspec in memory, and a server on loopback: gs:// and s3:// go the same way, and need a network
+to be tested.
 """
 
+import asyncio
 import sys
+import threading
+from contextlib import contextmanager
 
 import pyarrow.parquet
 import pytest
@@ -55,6 +59,51 @@ def test_a_dump_and_a_folder_of_parquet_on_object_storage(tmp_path, storage):
         pyarrow.parquet.write_table(rows.slice(part, 8), folder / SYNAPSES / f"{part}.parquet")
     read = open_folder(upload(storage, folder, to="parts"))[SYNAPSES].read()
     assert read.sort_by("id").select(rows.column_names).to_pylist() == rows.to_pylist()
+
+
+@contextmanager
+def served(folder):
+    """Serve a folder over HTTP, with pages that list its files."""
+    web = pytest.importorskip("aiohttp.web", reason="needs the extra [cloud]")
+    loop, ports, stop = asyncio.new_event_loop(), [], asyncio.Event()
+    ready = threading.Event()
+
+    async def serve():
+        app = web.Application()
+        app.router.add_static("/", folder, show_index=True)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        ports.append(site._server.sockets[0].getsockname()[1])
+        ready.set()
+        await stop.wait()
+        await runner.cleanup()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
+    thread.start()
+    try:
+        assert ready.wait(10)
+        yield f"http://127.0.0.1:{ports[0]}"
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join()
+        loop.close()
+
+
+def test_tables_behind_a_web_server(tmp_path):
+    pytest.importorskip("upath", reason="needs the extra [cloud]")
+    tables = eight_cells()
+    tables[SYNAPSES] = synapse_rows(tables[CONNECTIONS])
+    write_tables(tmp_path / "parquet", tables)
+    write_tables(tmp_path / "csv", tables, form="csv.gz")
+    dumped(tmp_path / "dump")
+    with served(tmp_path) as address:
+        for kind in ("parquet", "csv", "dump"):
+            source = open_folder(f"{address}/{kind}")
+            assert source.materialization == "1300"
+            assert source[SYNAPSES].read().sort_by("id").column("size").to_pylist() == list(range(100, 116))
+            assert source[CENSUS].read().select(["id", "cell_type"]) == tables[CENSUS].select(["id", "cell_type"])
 
 
 def test_what_is_not_there_and_what_is_broken_is_said(tmp_path, storage):
