@@ -146,7 +146,8 @@ def test_summary_of_the_twelve_cells() -> None:
         ("I_I", "I", "I", 2, "inhibitory"),
     ]
     assert summary["projections"][0]["synapses"] == 3 + 1 + 2 + 1
-    assert summary["steps"] == [{"name": "cells", "rows_in": 13, "kept": 12, "lost": 1}]
+    step = {"name": "cells", "rows_in": 13, "kept": 12, "lost": 1, "why": "one is not there"}
+    assert summary["steps"] == [step]
     json.dumps(summary)
 
 
