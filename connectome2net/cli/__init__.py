@@ -22,7 +22,8 @@ def c2n() -> None:
 
     \b
     c2n demo                                   everything, on built-in stand-ins
-    c2n extract --column v1 --source DIR       tables      -> spec.json
+    c2n doctor                                 is everything there for the rest?
+    c2n extract --column v1 --source cave      MICrONS     -> spec.json; or --source DIR, your tables
     c2n compile spec.json                      spec.json   -> compiled/
     c2n train --data fer2013.csv               compiled/   -> runs/001/
     c2n evaluate runs/001                      how good it is on images that chose nothing

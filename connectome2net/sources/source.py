@@ -138,6 +138,6 @@ def missing_table(name: str, location: object, there: Mapping[str, object]) -> S
         f"The table {name} is missing",
         where=location,
         found=", ".join(sorted(there)) or "no table that is known by its name",
-        wanted="a file of that name, .parquet, .feather, .csv or .csv.gz",
+        wanted="a file of that name, .parquet, .feather, .csv or .csv.gz, or a folder of parquet",
         fix="download the table and put it beside the others under its published name",
     )
