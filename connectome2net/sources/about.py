@@ -12,8 +12,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, PositiveFloat, ValidationError, field_validator
 
 from connectome2net.errors import SourceError
+from connectome2net.sources.engine import unreadable
 from connectome2net.sources.microns import CITATION, VOXEL_NM
-from connectome2net.sources.shape import unreadable
 
 TOML = "source.toml"
 PositionUnit = Literal["nm", "voxel", "um"]

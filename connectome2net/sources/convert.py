@@ -26,11 +26,10 @@ import pyarrow.parquet
 from connectome2net.errors import SourceError
 from connectome2net.sources.about import TOML
 from connectome2net.sources.dump import columns_of, count_lines, unpacked
-from connectome2net.sources.engine import PLAIN_CSV, sql_text
-from connectome2net.sources.files import INCOMPLETE, is_text, parts_of
+from connectome2net.sources.engine import PLAIN_CSV, reading, sql_text
+from connectome2net.sources.files import is_text, parts_of
 from connectome2net.sources.folder import find_tables, stated_in
 from connectome2net.sources.microns import CONNECTIONS, SYNAPSES, TABLES, Kind
-from connectome2net.sources.shape import UNREADABLE, unreadable
 
 ORDER = {
     SYNAPSES: ("post_pt_root_id", "pre_pt_root_id", "id"),
@@ -115,7 +114,7 @@ def _convert_one(name: str, source: Path, target: Path, progress: Progress) -> C
         return Converted(name, final, footer.num_rows, done_before=True)
     stop = Event()
     with _engine(target, part) as engine, ThreadPoolExecutor(2) as threads:
-        try:
+        with reading(source.name):
             query = _query(engine, name, source)
             rows_in = threads.submit(_count, source, stop)  # by another reader than the one that converts
             labels = f"converted_from: {sql_text(origin)}, materialization: {sql_text(stated_in(source))}"
@@ -127,10 +126,6 @@ def _convert_one(name: str, source: Path, target: Path, progress: Progress) -> C
                 stop.set()
                 raise
             read = rows_in.result()
-        except EOFError as error:
-            raise unreadable(source.name, EOFError(INCOMPLETE)) from error
-        except UNREADABLE as error:
-            raise unreadable(source.name, error) from error
         rows = pyarrow.parquet.read_metadata(part).num_rows
         if rows != read and rows != (read := _count_records(source)):
             raise SourceError(

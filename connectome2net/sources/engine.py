@@ -1,20 +1,26 @@
 """What runs the scans over synapse rows: DuckDB on this machine, or Spark on a cluster.
 
-Enters: the name of an engine. Leaves: an ibis backend; the same expressions give the same rows on each.
+Enters: the name of an engine. Leaves: an ibis backend; the same expressions give the same rows on each, and the same
+errors.
 """
 
 from __future__ import annotations
 
+import csv
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 from uuid import uuid4
 
+import duckdb
 import ibis
 import ibis.expr.types as ir
+import pyarrow as pa
 from ibis.backends import BaseBackend
 
 from connectome2net.errors import SourceError
@@ -23,6 +29,45 @@ EngineName = Literal["duckdb", "spark"]
 PLAIN_CSV = "auto_detect = false, quote = '\"'"
 """Nothing is guessed."""
 ENGINES: tuple[EngineName, ...] = ("duckdb", "spark")
+UNREADABLE = (duckdb.Error, pa.ArrowException, OSError, UnicodeDecodeError, csv.Error, EOFError, zlib.error)
+"""What readers raise, those of Spark too."""
+INCOMPLETE = "the file ends too early: it is not all there"
+
+
+def collect(table: ir.Table, *, file: str) -> pa.Table:
+    """Run an expression and return its rows.
+
+    Args:
+        table: an expression over the rows of a file.
+        file: its name, for messages.
+
+    Raises:
+        SourceError: the file cannot be read to its end.
+        KeyboardInterrupt: the user stopped it.
+    """
+    with reading(file):
+        return table.to_pyarrow()
+
+
+@contextmanager
+def reading(file: object) -> Iterator[None]:
+    """Say of any reader's error which file it is about; what DuckDB makes of Ctrl-C becomes Ctrl-C again."""
+    try:
+        yield
+    except duckdb.InterruptException as error:
+        raise KeyboardInterrupt from error
+    except UNREADABLE as error:
+        raise unreadable(file, error) from error
+    except RuntimeError as error:
+        if str(error) != "Query interrupted":
+            raise
+        raise KeyboardInterrupt from error
+
+
+def unreadable(file: object, error: Exception) -> SourceError:
+    """Say that a file is broken, in the reader's own words."""
+    found = INCOMPLETE if isinstance(error, EOFError) else str(error).strip().splitlines()[0]
+    return SourceError("The file cannot be read", where=file, found=found, fix="download it again")
 
 
 def start_engine(name: str = "duckdb", *, master: str | None = None) -> BaseBackend:

@@ -15,13 +15,11 @@ import pyarrow.feather
 from ibis.backends import BaseBackend
 
 from connectome2net.errors import SourceError
-from connectome2net.sources.dump import BROKEN_GZ, columns_of, count_lines
-from connectome2net.sources.engine import read_csv, read_parquet
-from connectome2net.sources.shape import UNREADABLE, unreadable
+from connectome2net.sources.dump import columns_of, count_lines
+from connectome2net.sources.engine import read_csv, read_parquet, reading
 from connectome2net.sources.storage import let_open, place
 
 FORMS = (".parquet", ".feather", ".csv", ".csv.gz")
-INCOMPLETE = "the file ends too early: it is not all there"
 
 
 def scan(engine: BaseBackend, path: str | os.PathLike[str]) -> ir.Table:
@@ -39,7 +37,7 @@ def scan(engine: BaseBackend, path: str | os.PathLike[str]) -> ir.Table:
     """
     file = place(path)
     let_open(engine, file)
-    try:
+    with reading(file.name):
         if file.name.endswith(".feather"):
             return _map_feather(file)
         if not is_text(file):
@@ -48,10 +46,6 @@ def scan(engine: BaseBackend, path: str | os.PathLike[str]) -> ir.Table:
         if file.suffix == ".gz":
             count_lines(file)
         return read_csv(engine, str(file), names=list(columns), headed=headed)
-    except BROKEN_GZ as error:
-        raise unreadable(file.name, error if str(error) else EOFError(INCOMPLETE)) from error
-    except UNREADABLE as error:
-        raise unreadable(file.name, error) from error
 
 
 def is_text(path: Path) -> bool:

@@ -21,11 +21,11 @@ from ibis.backends.duckdb import Backend
 from connectome2net.errors import SourceError
 from connectome2net.sources.about import TOML, read_about
 from connectome2net.sources.check import check
-from connectome2net.sources.engine import start_engine
+from connectome2net.sources.engine import collect, reading, start_engine
 from connectome2net.sources.files import FORMS, is_text, parts_of, scan
 from connectome2net.sources.footer import read_footer
 from connectome2net.sources.microns import CONNECTIONS, SYNAPSES, TABLES
-from connectome2net.sources.shape import UNREADABLE, conform, unreadable
+from connectome2net.sources.shape import conform
 from connectome2net.sources.source import Source, SourceTable
 from connectome2net.sources.storage import is_local, let_open, place
 
@@ -138,14 +138,11 @@ def stated_in(file: Path) -> str:
     if is_text(file):
         return ""
     part = parts_of(file)[0]
-    try:
-        with part.open("rb") as opened:
-            if part.name.endswith(".feather"):
-                schema = pyarrow.ipc.open_file(opened).schema
-            else:
-                schema = pyarrow.parquet.read_schema(opened)
-    except UNREADABLE as error:
-        raise unreadable(file.name, error) from error
+    with reading(file.name), part.open("rb") as opened:
+        if part.name.endswith(".feather"):
+            schema = pyarrow.ipc.open_file(opened).schema
+        else:
+            schema = pyarrow.parquet.read_schema(opened)
     return (schema.metadata or {}).get(b"materialization", b"").decode()
 
 
@@ -164,7 +161,7 @@ def _open_large(engine: BaseBackend, name: str, file: Path) -> SourceTable:
 def _open_small(engine: BaseBackend, name: str, file: Path) -> SourceTable:
     """Read a table, so that no later step reads its file again and every engine can join with it."""
     table, rows = conform(scan(engine, file), TABLES[name], file=file.name)
-    return SourceTable(name, file.name, rows, _digest(file), ibis.memtable(table.to_pyarrow()))
+    return SourceTable(name, file.name, rows, _digest(file), ibis.memtable(collect(table, file=file.name)))
 
 
 def _digest(file: Path) -> str | None:

@@ -6,15 +6,14 @@ columns of ``microns.TABLES`` as int64, float64, string and boolean, and their n
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Mapping
 
-import duckdb
 import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
 from connectome2net.errors import SourceError
+from connectome2net.sources.engine import collect
 from connectome2net.sources.footer import Footer
 from connectome2net.sources.microns import POSITION, Kind, TableShape
 from connectome2net.sources.positions import parse_positions
@@ -29,7 +28,6 @@ WANTED: Mapping[Kind, str] = {
     "number": "numbers",
     "flag": "true/false or t/f",
 }
-UNREADABLE = (duckdb.Error, pa.ArrowException, OSError, UnicodeDecodeError, csv.Error)
 
 
 def conform(raw: ir.Table, shape: TableShape, *, file: str, footer: Footer | None = None) -> tuple[ir.Table, int]:
@@ -68,13 +66,6 @@ def conform(raw: ir.Table, shape: TableShape, *, file: str, footer: Footer | Non
     return raw.select(**{name: CASTS[kind](raw[name]) for name, kind in kinds.items()}), rows
 
 
-def unreadable(file: object, error: Exception) -> SourceError:
-    """Say that a file is broken, in the reader's own words."""
-    return SourceError(
-        "The file cannot be read", where=file, found=str(error).strip().splitlines()[0], fix="download it again"
-    )
-
-
 def _split_positions(raw: ir.Table, *, file: str) -> ir.Table:
     """Split a column ``pt_position`` of lists or text into x, y and z. Text is read: such tables are small."""
     if "pt_position" not in raw.columns or POSITION[0] in raw.columns:
@@ -83,10 +74,7 @@ def _split_positions(raw: ir.Table, *, file: str) -> ir.Table:
         return raw.mutate(**{name: raw["pt_position"][axis] for axis, name in enumerate(POSITION)})
     if not raw["pt_position"].type().is_string():
         return raw
-    try:
-        rows = raw.to_pyarrow()
-    except UNREADABLE as error:
-        raise unreadable(file, error) from error
+    rows = collect(raw, file=file)
     split = parse_positions(rows.column("pt_position"), where=f"{file}, column pt_position")
     for axis, name in enumerate(POSITION):
         rows = rows.append_column(name, pa.array(split[:, axis], from_pandas=True))
@@ -123,10 +111,7 @@ def _check_values(raw: ir.Table, kinds: Mapping[str, Kind], *, file: str, footer
             measures[f"empty:{name}"] = raw[name].isnull().sum()
         if (wrong := _wrong(raw[name], kind)) is not None and not (kind == "count" and known.least.get(name, 0) > 0):
             measures[f"wrong:{name}"] = wrong.sum()
-    try:
-        counted = raw.aggregate(**measures).to_pyarrow().to_pylist()[0] if measures else {}
-    except UNREADABLE as error:
-        raise unreadable(file, error) from error
+    counted = collect(raw.aggregate(**measures), file=file).to_pylist()[0] if measures else {}
     for name, kind in kinds.items():
         where = f"{file}, column {name}"
         if empty := counted.get(f"empty:{name}"):

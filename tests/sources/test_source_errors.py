@@ -1,7 +1,10 @@
 """Each thing that can be wrong with published tables has one message, naming file, column, and the way out."""
 
 import re
+import signal
+import threading
 
+import ibis
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -21,6 +24,7 @@ from published_tables import (
 
 from connectome2net.errors import SourceError
 from connectome2net.sources import open_folder
+from connectome2net.sources.engine import collect
 
 
 def with_values(name, column, edit):
@@ -223,3 +227,24 @@ def test_null_columns_of_text_are_no_fault(tmp_path):
     tables = eight_cells()
     tables[CENSUS] = change(tables[CENSUS], "mtype", pa.nulls(8))
     assert open_folder(write_tables(tmp_path, tables))[CENSUS].rows == 8
+
+
+def test_a_broken_page_is_found_when_it_is_read_and_said_in_one_line(tmp_path):
+    """The footer is whole, so that nothing is wrong before the scan."""
+    tables = eight_cells()
+    tables[SYNAPSES] = synapse_rows(tables[CONNECTIONS])
+    file = write_tables(tmp_path, tables) / f"{SYNAPSES}.parquet"
+    wrong = bytearray(file.read_bytes())
+    wrong[10:60] = (byte ^ 0xFF for byte in wrong[10:60])
+    file.write_bytes(wrong)
+    with pytest.raises(SourceError, match=r"The file cannot be read\n.*synapses_pni_2.parquet\n.*found: .+\n.*fix"):
+        collect(open_folder(tmp_path)[SYNAPSES].table, file=file.name)
+
+
+def test_a_scan_stopped_by_the_user_is_no_broken_file():
+    engine = ibis.duckdb.connect()
+    engine.con.execute("CREATE VIEW v AS FROM range(1000000000) AS a, range(1000) AS b SELECT sum(a.range * b.range)")
+    rows = engine.table("v")
+    threading.Timer(0.3, signal.raise_signal, [signal.SIGINT]).start()
+    with pytest.raises(KeyboardInterrupt):
+        collect(rows, file="large.parquet")

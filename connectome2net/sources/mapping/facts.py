@@ -16,9 +16,9 @@ from typing import Any
 from ibis.backends import BaseBackend
 
 from connectome2net.errors import SourceError
+from connectome2net.sources.engine import UNREADABLE, unreadable
 from connectome2net.sources.mapping.foreign import Foreign, as_ids, open_foreign
 from connectome2net.sources.mapping.model import Cells, ConnectomeMapping, Labels
-from connectome2net.sources.shape import UNREADABLE, unreadable
 from connectome2net.sources.source import Kept
 
 Facts = dict[str, Any]

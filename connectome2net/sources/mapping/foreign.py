@@ -18,11 +18,10 @@ from ibis.backends import BaseBackend
 
 from connectome2net.errors import SourceError
 from connectome2net.sources.dump import BROKEN_GZ, count_lines, unpacked
-from connectome2net.sources.engine import read_csv
+from connectome2net.sources.engine import UNREADABLE, read_csv, unreadable
 from connectome2net.sources.files import scan
 from connectome2net.sources.folder import LARGE
 from connectome2net.sources.mapping.model import File
-from connectome2net.sources.shape import UNREADABLE, unreadable
 from connectome2net.sources.source import Kept
 from connectome2net.sources.storage import is_local
 
