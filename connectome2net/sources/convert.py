@@ -26,7 +26,7 @@ import pyarrow.parquet
 from connectome2net.errors import SourceError
 from connectome2net.sources.about import TOML
 from connectome2net.sources.dump import columns_of, count_lines, unpacked
-from connectome2net.sources.engine import PLAIN_CSV, reading, sql_text
+from connectome2net.sources.engine import csv_rows, parquet_rows, reading, sql_text
 from connectome2net.sources.files import is_text, parts_of
 from connectome2net.sources.folder import find_tables, stated_in
 from connectome2net.sources.microns import CONNECTIONS, SYNAPSES, TABLES, Kind
@@ -163,17 +163,14 @@ def _query(engine: duckdb.DuckDBPyConnection, name: str, source: Path) -> str:
             shape = TABLES[name]
             kinds = {**shape.required, **shape.optional}
             types = {column: SQL_KINDS[kinds[column]] if column in kinds else "VARCHAR" for column in types}
-        texts = ", ".join(f"{sql_text(column)}: 'VARCHAR'" for column in types)
-        form = f"columns = {{{texts}}}, header = {headed}, delim = ',', {PLAIN_CSV}"
-        select, rows = ", ".join(starmap(_typed, types.items())), f"read_csv({sql_text(source)}, {form})"
-        columns = list(types)
+        rows = csv_rows(str(source), names=list(types), headed=headed)
+        select, columns = ", ".join(starmap(_typed, types.items())), list(types)
     else:
         if source.name.endswith(".feather"):
             engine.register("rows_of_feather", pyarrow.feather.read_table(source, memory_map=True))
             rows = "rows_of_feather"
         else:
-            parts = ", ".join(sql_text(file) for file in parts_of(source))
-            rows = f"read_parquet([{parts}], hive_partitioning = {source.is_dir()})"
+            rows = parquet_rows([str(part) for part in parts_of(source)], in_folder=source.is_dir())
         select, columns = "*", engine.sql(f"FROM {rows}").columns
     order = [_name(column) for column in ORDER.get(name, ("id",)) if column in columns]
     return f"SELECT {select} FROM {rows} ORDER BY {', '.join(order) or 'ALL'}"

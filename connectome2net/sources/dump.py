@@ -11,6 +11,7 @@ import gzip
 import io
 import re
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -39,6 +40,7 @@ SQL_TYPES: Mapping[str, str] = {
 }
 """PostgreSQL's type, without what stands in brackets -> DuckDB's."""
 
+DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 CHUNK = 1 << 22
 
 
@@ -49,6 +51,14 @@ def columns_of(file: Path) -> tuple[dict[str, str], bool]:
         SourceError: nothing names the columns, or the header beside the file does not fit it.
     """
     first = first_line(file) or ["nothing"]
+    if len(first) == 1 and (other := next((mark for mark in DELIMITERS if mark in first[0]), "")):
+        raise SourceError(
+            "The file is not divided by commas",
+            where=file.name,
+            found=f"it is divided by {DELIMITERS[other]}",
+            wanted="commas",
+            fix="write it again with commas (pandas: to_csv without sep), or name the delimiter in a mapping",
+        )
     header = _header_beside(file)
     if header is None:
         if any(_is_number(word) for word in first):
@@ -59,7 +69,7 @@ def columns_of(file: Path) -> tuple[dict[str, str], bool]:
                 wanted=f"a first line of names, or {_stem(file)}_header.csv beside it",
                 fix="download the header file too",
             )
-        return dict.fromkeys(first, "VARCHAR"), True
+        return dict.fromkeys(named(first, where=file.name), "VARCHAR"), True
     columns = read_header(header)
     if len(columns) != len(first):
         raise SourceError(
@@ -87,8 +97,29 @@ def read_header(header: Path) -> dict[str, str]:
             name, sql = line[0], re.sub(r"\s*\(.*\)", "", line[1].strip().lower())
             if sql not in SQL_TYPES:
                 raise SourceError("Unknown SQL type", where=where, found=line[1], wanted=", ".join(SQL_TYPES))
+            if name in columns:
+                raise _twice([name], where)
             columns[name] = SQL_TYPES[sql]
     return columns
+
+
+def named(first: list[str], *, where: str) -> list[str]:
+    """Return the columns that a first line names; one without a name, as pandas writes its index, gets one.
+
+    Raises:
+        SourceError: two columns have one name, in small letters or capitals.
+    """
+    names = [name or f"unnamed_{number}" for number, name in enumerate(first, start=1)]
+    times = Counter(map(str.lower, names))
+    if twice := [name for name in names if times[name.lower()] > 1]:
+        raise _twice(twice, where)
+    return names
+
+
+def _twice(names: list[str], where: str) -> SourceError:
+    return SourceError(
+        "Two columns have one name", where=where, found=", ".join(names), wanted="each name once", fix="rename one"
+    )
 
 
 def first_line(file: Path) -> list[str]:

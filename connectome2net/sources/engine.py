@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import shutil
 import tempfile
 import zlib
@@ -26,8 +27,6 @@ from ibis.backends import BaseBackend
 from connectome2net.errors import SourceError
 
 EngineName = Literal["duckdb", "spark"]
-PLAIN_CSV = "auto_detect = false, quote = '\"'"
-"""Nothing is guessed."""
 ENGINES: tuple[EngineName, ...] = ("duckdb", "spark")
 UNREADABLE = (duckdb.Error, pa.ArrowException, OSError, UnicodeDecodeError, csv.Error, EOFError, zlib.error)
 """What readers raise, those of Spark too."""
@@ -118,34 +117,44 @@ def _start_spark(master: str) -> BaseBackend:
         raise SourceError(
             "Spark does not start", where=f"--master {master}", found=str(error).strip().splitlines()[0]
         ) from error
+    Spark.register_options()  # ibis does so only for the backend that it finds itself
     return Spark().connect(session)
 
 
-def read_parquet(engine: BaseBackend, table: str, *, parts: Sequence[str]) -> ir.Table:
-    """Let an engine see a parquet file or folder as one table; folders named ``key=value`` become columns."""
+def read_parquet(engine: BaseBackend, table: str, *, parts: Sequence[str] = ()) -> ir.Table:
+    """Let an engine see a parquet file, or the parts of a folder of them, as one table."""
     if engine.name == "pyspark":
-        return engine.read_parquet(table)
-    files = ", ".join(map(sql_text, parts))
-    return _view(engine, f"read_parquet([{files}], hive_partitioning = {parts[0] != table})")
+        return engine.read_parts(table, parts)
+    return _view(engine, parquet_rows(parts or [table], in_folder=bool(parts)))
 
 
 def read_csv(engine: BaseBackend, file: str, *, names: Sequence[str], headed: bool, delimiter: str = ",") -> ir.Table:
     """Let an engine see a file of separated values, every column as text."""
     if engine.name == "pyspark":
-        schema = ", ".join(f"`{name}` STRING" for name in names)
-        return engine.read_csv(
-            file,
-            schema=schema,
-            header=headed,
-            sep=delimiter,
-            inferSchema=False,
-            escape='"',
-            mode="FAILFAST",
-            enforceSchema=True,
-        )
+        return engine.read_texts(file, names=names, headed=headed, delimiter=delimiter)
+    return _view(engine, csv_rows(file, names=names, headed=headed, delimiter=delimiter))
+
+
+def parquet_rows(parts: Sequence[str], *, in_folder: bool) -> str:
+    """Return the rows of parquet files as SQL.
+
+    A column has a type that holds the values of every part, and is empty where a part lacks it. Folders named
+    ``key=value`` become columns.
+    """
+    files = ", ".join(sql_text(exact(part)) for part in parts)
+    return f"read_parquet([{files}], hive_partitioning = {in_folder}, union_by_name = true)"
+
+
+def csv_rows(file: str, *, names: Sequence[str], headed: bool, delimiter: str = ",") -> str:
+    """Return the rows of a file of separated values as SQL, every column as text."""
     columns = ", ".join(f"{sql_text(name)}: 'VARCHAR'" for name in names)
-    form = f"columns = {{{columns}}}, header = {headed}, delim = {sql_text(delimiter)}, {PLAIN_CSV}"
-    return _view(engine, f"read_csv({sql_text(file)}, {form})")
+    form = f"columns = {{{columns}}}, header = {headed}, delim = {sql_text(delimiter)}, auto_detect = false"
+    return f"read_csv({sql_text(exact(file))}, {form}, quote = '\"')"
+
+
+def exact(file: str) -> str:
+    """Return a pattern that only this file fits, as DuckDB takes the name of a local file for one."""
+    return file if "://" in file else re.sub(r"([\[*?])", r"[\1]", file)
 
 
 def sql_text(value: object) -> str:

@@ -41,7 +41,7 @@ def scan(engine: BaseBackend, path: str | os.PathLike[str]) -> ir.Table:
         if file.name.endswith(".feather"):
             return _map_feather(file)
         if not is_text(file):
-            return read_parquet(engine, str(file), parts=[str(part) for part in parts_of(file)])
+            return read_parquet(engine, str(file), parts=[str(part) for part in parts_of(file) if part != file])
         columns, headed = columns_of(file)
         if file.suffix == ".gz":
             count_lines(file)
@@ -56,6 +56,8 @@ def is_text(path: Path) -> bool:
 def parts_of(path: Path) -> list[Path]:
     """Return the parquet files of a table, which is one of them or a folder of them.
 
+    Files and folders whose names begin with ``_`` or ``.`` are what a writer has not finished, and no part of it.
+
     Raises:
         SourceError: the folder has none, or is a lake that keeps rows that were deleted.
     """
@@ -69,9 +71,14 @@ def parts_of(path: Path) -> list[Path]:
             wanted="parquet files, each row once",
             fix="write its newest state out as parquet",
         )
-    if parts := sorted(path.rglob("*.parquet"), key=str):
+    parts = sorted(path.rglob("*.parquet"), key=str)
+    if parts := [part for part in parts if not any(map(_is_hidden, part.parts[len(path.parts) :]))]:
         return parts
     raise SourceError("The folder of a table is empty", where=path, found="no .parquet file", wanted="parquet files")
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(("_", ".")) and "=" not in name
 
 
 def _map_feather(file: Path) -> ir.Table:

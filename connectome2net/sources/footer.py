@@ -10,13 +10,16 @@ from dataclasses import dataclass
 
 from ibis.backends.duckdb import Backend
 
+from connectome2net.sources.engine import exact
+
 STATISTICS = """
 WITH part AS (
     SELECT path_in_schema AS name, stats_null_count AS nulls,
-           try_cast(coalesce(stats_min_value, stats_min) AS BIGINT) AS least
+           try_cast(coalesce(stats_min_value, stats_min) AS BIGINT) AS least, row_group_num_rows AS rows
     FROM parquet_metadata($files) WHERE row_group_num_rows > 0
 )
-SELECT name, sum(nulls), min(least), count(*) = count(nulls), count(*) = count(least) FROM part GROUP BY name
+SELECT name, sum(nulls), min(least), count(*) = count(nulls), count(*) = count(least)
+FROM part GROUP BY name HAVING sum(rows) = $rows -- a part that lacks the column is empty there, and does not say so
 """
 
 
@@ -37,9 +40,9 @@ class Footer:
 
 def read_footer(engine: Backend, files: Sequence[str]) -> Footer:
     """Read the statistics of some files as one table."""
-    names = {"files": list(files)}
+    names: dict[str, object] = {"files": [exact(file) for file in files]}
     (rows,) = engine.con.execute("SELECT sum(num_rows) FROM parquet_file_metadata($files)", names).fetchone()
-    columns = engine.con.execute(STATISTICS, names).fetchall()
+    columns = engine.con.execute(STATISTICS, names | {"rows": rows or 0}).fetchall()
     return Footer(
         rows=int(rows or 0),
         nulls={name: int(nulls) for name, nulls, _, known, _ in columns if known},

@@ -13,6 +13,7 @@ from published_tables import CENSUS, CONNECTIONS, PROOFREADING, SYNAPSES, eight_
 
 from connectome2net.errors import SourceError
 from connectome2net.sources import open_folder
+from connectome2net.sources.convert import convert
 from connectome2net.sources.folder import LARGE
 from connectome2net.sources.positions import parse_positions
 
@@ -184,3 +185,90 @@ def test_a_large_file_has_no_digest_and_a_large_text_a_word_on_convert(tmp_path,
     assert source[SYNAPSES].sha256 is None
     assert any("synapses_pni_2_merged.csv.gz is read from end to end" in note for note in source.notes)
     assert LARGE == 2**30
+
+
+def in_parts(folder, *parts):
+    """Write the synapses of the column as a folder of parquet files."""
+    write_tables(folder, eight_cells())
+    (folder / SYNAPSES).mkdir()
+    for number, rows in enumerate(parts):
+        pyarrow.parquet.write_table(rows, folder / SYNAPSES / f"{number}.parquet")
+    return folder
+
+
+def halves():
+    rows = synapse_rows(eight_cells()[CONNECTIONS])
+    return rows.slice(0, 8), rows.slice(8)
+
+
+@pytest.mark.parametrize("read", [open_folder, lambda folder: open_folder(convert(folder)[0].file.parent)])
+def test_ids_are_whole_numbers_in_every_part_of_a_folder(tmp_path, read):
+    """DuckDB alone gives all parts the types of the first, and makes another id of a float."""
+    first, second = halves()
+    floats = second.column("pre_pt_root_id").cast("float64", safe=False)
+    folder = in_parts(tmp_path, first, second.set_column(2, "pre_pt_root_id", floats))
+    with pytest.raises(
+        SourceError, match=r"An id has the wrong type\n.*synapses_pni_2.*, column pre_pt_root_id\n.*float64"
+    ):
+        read(folder)
+
+
+def test_a_part_that_lacks_a_column_is_empty_there(tmp_path):
+    first, second = halves()
+    read = open_folder(in_parts(tmp_path / "size", first.drop_columns("size"), second))[SYNAPSES].read()
+    assert read.sort_by("id").column("size").to_pylist() == [None] * 8 + list(range(108, 116))
+    with pytest.raises(SourceError, match=r"Ids are missing\n.*synapses_pni_2, column post_pt_root_id\n.*8 empty rows"):
+        open_folder(in_parts(tmp_path / "id", first, second.drop_columns("post_pt_root_id")))
+
+
+def test_what_a_writer_has_not_finished_is_no_part(tmp_path):
+    first, second = halves()
+    folder = in_parts(tmp_path, first, second)
+    for unfinished in ("_temporary/0/1.parquet", ".2.parquet", "_3.parquet", ".hidden/4.parquet"):
+        (folder / SYNAPSES / unfinished).parent.mkdir(parents=True, exist_ok=True)
+        pyarrow.parquet.write_table(first, folder / SYNAPSES / unfinished)
+    assert open_folder(folder)[SYNAPSES].rows == open_folder(folder)[SYNAPSES].read().num_rows == 16
+    assert {table.name: table.rows for table in convert(folder)}[SYNAPSES] == 16
+
+
+@pytest.mark.parametrize("form", ["parquet", "csv", "csv.gz", "parts"])
+def test_a_name_is_no_pattern(tmp_path, form):
+    """A folder beside, which the name would fit as a pattern, has other rows."""
+    first, second = halves()
+    for name, rows in (("run[1]*", pa.concat_tables([first, second])), ("run1x", first)):
+        if form == "parts":
+            folder = in_parts(tmp_path / name, rows)
+        else:
+            folder = write_tables(tmp_path / name, eight_cells() | {SYNAPSES: rows}, form=form)
+    folder = tmp_path / "run[1]*"
+    assert open_folder(folder)[SYNAPSES].read().num_rows == open_folder(folder)[SYNAPSES].rows == 16
+    assert {table.name: table.rows for table in convert(folder)}[SYNAPSES] == 16
+
+
+@pytest.mark.parametrize("read", [open_folder, convert])
+def test_names_of_columns(tmp_path, read):
+    folder = write_tables(tmp_path, eight_cells(), form="csv")
+    file = folder / f"{PROOFREADING}.csv"
+    lines = file.read_text().splitlines()
+    file.write_text("\n".join([f",{lines[0]}", *(f"{number},{line}" for number, line in enumerate(lines[1:]))]) + "\n")
+    read(folder)  # as pandas writes it, with its index
+    file.write_text("\n".join([f"STATUS_AXON,{lines[0]}", *(f"t,{line}" for line in lines[1:])]) + "\n")
+    (folder / "parquet" / f"{PROOFREADING}.parquet").unlink(missing_ok=True)
+    with pytest.raises(
+        SourceError, match=r"Two columns have one name\n.*proofreading\S+.csv\n.*STATUS_AXON, status_axon"
+    ):
+        read(folder)
+    (folder / f"{PROOFREADING}_header.csv").write_text("id,bigint\nid,bigint\n")
+    with pytest.raises(SourceError, match=r"Two columns have one name\n.*header.csv, line 2\n.*id"):
+        read(folder)
+
+
+@pytest.mark.parametrize(("mark", "word"), [(";", "semicolons"), ("\t", "tabs"), ("|", "bars")])
+def test_what_is_not_divided_by_commas_is_said(tmp_path, mark, word):
+    folder = write_tables(tmp_path, eight_cells(), form="csv")
+    file = folder / f"{CENSUS}.csv"
+    file.write_text(file.read_text().replace(",", mark))
+    with pytest.raises(
+        SourceError, match=rf"not divided by commas\n.*{CENSUS}.csv\n.*divided by {word}\n.*\n.*with commas"
+    ):
+        open_folder(folder)

@@ -12,7 +12,7 @@ from published_tables import CENSUS, CONNECTIONS, FORMS, SYNAPSES, eight_cells, 
 from connectome2net.errors import SourceError
 from connectome2net.extract import extract
 from connectome2net.sources import open_folder, open_source
-from connectome2net.sources.engine import start_engine
+from connectome2net.sources.engine import read_parquet, start_engine
 from connectome2net.spec import digest_document
 
 
@@ -78,7 +78,7 @@ def test_a_broken_file_and_a_wrong_master_are_said_in_one_line(tmp_path, spark):
     with pytest.raises(SourceError, match=r"cannot be read\n.*connections_with_nuclei.parquet"):
         open_folder(folder, engine="spark")
     with pytest.raises(OSError, match=r"^Spark: [^\n]+$"):
-        spark.read_parquet(str(tmp_path / "nowhere.parquet"))
+        read_parquet(spark, str(tmp_path / "nowhere.parquet"))
 
 
 @pytest.mark.parametrize(
@@ -109,3 +109,44 @@ def test_without_java_spark_is_not_started(tmp_path, monkeypatch):
         SourceError, match=r"Spark needs Java\n.*\n.*no java on the path\S* and no JAVA_HOME\n.*Java 17"
     ):
         open_source(write_tables(tmp_path / "tables", eight_cells()), engine="spark")
+
+
+@pytest.mark.slow
+def test_parts_names_and_texts_of_two_lines_are_read_alike(tmp_path, spark):
+    """Names that are patterns, parts that lack a column or are not finished, a backtick, a line break in quotes."""
+    rows = synapse_rows(eight_cells()[CONNECTIONS])
+    (tmp_path / "a1{x}").mkdir()
+    folder = write_tables(tmp_path / "a[1]*{x}", eight_cells())
+    for name, part in {"k=1/0": rows.slice(0, 8).drop_columns("size"), "k=2/1": rows.slice(8), "_2": rows}.items():
+        (folder / SYNAPSES / name).parent.mkdir(parents=True, exist_ok=True)
+        pyarrow.parquet.write_table(part, folder / SYNAPSES / f"{name}.parquet")
+    texts = write_tables(tmp_path / "b[1]", eight_cells(), form="csv")
+    rows = rows.append_column("a`b", pa.array(['two\nlines, and a "quote"', *[""] * 15]))
+    write_tables(texts, {SYNAPSES: rows}, form="csv")
+    for place in (folder, texts):
+        read = [open_folder(place, engine=name)[SYNAPSES] for name in ("duckdb", "spark")]
+        assert read[0].rows == read[1].rows == 16
+        assert read[0].read().sort_by("id") == read[1].read().sort_by("id")
+
+
+@pytest.mark.slow
+def test_parts_of_two_types_are_refused_on_spark_too(tmp_path, spark):
+    rows = synapse_rows(eight_cells()[CONNECTIONS])
+    floats = rows.set_column(2, "pre_pt_root_id", rows.column("pre_pt_root_id").cast("float64", safe=False))
+    folder = write_tables(tmp_path, eight_cells())
+    (folder / SYNAPSES).mkdir()
+    for number, part in enumerate((rows, floats)):
+        pyarrow.parquet.write_table(part, folder / SYNAPSES / f"{number}.parquet")
+    with pytest.raises(SourceError, match=r"cannot be read\n.*synapses_pni_2\n.*Spark: .*(merge|MERGE)"):
+        open_folder(folder, engine="spark")
+
+
+@pytest.mark.slow
+def test_float_sizes_are_the_same_on_both_engines(tmp_path, spark):
+    tables = eight_cells()
+    sizes = pa.array([100.0, None, float("nan"), *[50.4] * 6])
+    tables[CONNECTIONS] = tables[CONNECTIONS].append_column("sum_size", sizes)
+    folder = write_tables(tmp_path, tables)
+    read = [open_folder(folder, engine=name)[CONNECTIONS].read() for name in ("duckdb", "spark")]
+    assert read[0] == read[1]
+    assert read[1].column("sum_size").to_pylist() == [100, None, None, *[50] * 6]
