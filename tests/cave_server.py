@@ -30,10 +30,12 @@ FOR_EVER = 10**9
 
 @dataclass
 class Misbehaviour:
-    """What the server does wrong; numbers of times count down."""
+    """What the server does wrong; numbers of times count down. ``lags``: count and rows of a part want the same row."""
 
     cap: int = 200_000
     tells_cap: bool = True
+    caps_counts: bool = False
+    lags: bool = False
     tells_resolution: bool = True
     shuffles: bool = False
     status: int = 0
@@ -168,8 +170,11 @@ class Handler(BaseHTTPRequestHandler):
         if table not in cave.tables:
             return self._fail(404, f"analysis table '{table}' not found")
         rows = cave.tables[table] if wrong.ignores_filters else filtered(cave.tables[table], body, table)
+        if wrong.lags and 1 < rows.num_rows < cave.tables[table].num_rows:
+            rows = rows.slice(1)
         if kind == "count" and wrong.counts:
-            number = rows.num_rows + (wrong.miscounts_by if cave.takes("miscounts") else 0)
+            number = min(rows.num_rows, wrong.cap) if wrong.caps_counts else rows.num_rows
+            number += wrong.miscounts_by if cave.takes("miscounts") else 0
             return self._arrow(pa.table({"count": [number]}), {})
         return self._rows(rows, body)
 

@@ -4,7 +4,8 @@ Enters: a query. Leaves: a parquet file with its rows, sorted by id. A server cu
 does not tell beforehand, and it hands rows out in no order, so that paging loses and repeats rows. So the query is
 counted, split until each piece is small, each piece is counted, and what arrives is compared: each piece with its
 count, the sum with the count of the whole, every row with what was asked, every id once. What does not agree is an
-error, and only pieces that agree are kept.
+error, and only pieces that agree are kept. One thing cannot be found out: a server whose count and rows lie alike, and
+without a word, about a query that fits in one piece.
 """
 
 from __future__ import annotations
@@ -92,14 +93,6 @@ class Download:
         if (piece := self._fetch(query, count)) is not None:
             self.cache.write(query.table, digest(query), piece)
             self.pieces.append(digest(query))
-        elif len(self._split(query, count)) == 1:
-            raise SourceError(
-                "The server cuts a piece that cannot be made smaller",
-                where=f"{self.server.address}/{query.table}",
-                found=f"{count:,} rows, and answers of {self.piece_rows:,} at most",
-                wanted="more rows in an answer",
-                fix="take the table from the published dumps",
-            )
         return piece
 
     def _split(self, query: Query, count: int) -> Sequence[Query]:
@@ -109,11 +102,13 @@ class Download:
         """Fetch a piece; None if the server says that it cut it, so that it must be smaller."""
         for last in (False, True):
             frame, limited_to = self.server.rows(query)
+            if limited_to is not None and count > 1 and len(query.parts(2)) > 1:  # it may have cut the count as well
+                self.piece_rows = max(1, min(limited_to, count) - 1)
+                return None
             if len(frame) == count:
                 break
             if limited_to is not None and len(frame) < count:
-                self.piece_rows = max(1, min(limited_to, count - 1))
-                return None
+                raise _too_large(count, limited_to, where=f"{self.server.address}/{query.table}")
             if last:
                 _refuse_difference(len(frame), count, where=f"{self.server.address}/{query.table}")
         piece = _typed(frame, query.table)
@@ -150,6 +145,16 @@ def _together(pieces: list[pa.Table], table: str) -> pa.Table:
         kinds = {"id": "id", **shape.required}
         return pa.schema([(name, ARROW.get(kind, pa.bool_())) for name, kind in sorted(kinds.items())]).empty_table()
     return pa.concat_tables(pieces, promote_options="permissive").combine_chunks().sort_by("id")
+
+
+def _too_large(count: int, limited_to: int, *, where: str) -> SourceError:
+    return SourceError(
+        "The server cuts a piece that cannot be made smaller",
+        where=where,
+        found=f"{count:,} rows, and answers of {limited_to:,} at most",
+        wanted="more rows in an answer",
+        fix="take the table from the published dumps",
+    )
 
 
 def _refuse_difference(found: int, wanted: int, *, where: str) -> None:
