@@ -30,6 +30,7 @@ from connectome2net.sources.microns import TABLES, Kind
 PIECE_ROWS = 50_000
 """A quarter of the smallest number of rows at which a server is known to cut (200,000, MaterializationEngine's default;
 500,000 on some): half a minute of synapses, so that a download that is killed loses little."""
+ANEW = "nothing is written; the pieces are fetched anew when the command is repeated"
 ARROW: dict[Kind, pa.DataType] = {"id": pa.int64(), "size": pa.float64(), "number": pa.float64(), "text": pa.string()}
 
 
@@ -65,9 +66,13 @@ class Download:
         except KeyboardInterrupt as stop:
             stop.add_note(f"What has arrived is kept; {RESUMES}.")
             raise
-        rows = _together(pieces, table)
-        _refuse_difference(rows.num_rows, total, where=f"{self.server.address}/{table}")
-        _refuse_repeated(rows, where=f"{self.server.address}/{table}")
+        try:
+            rows = _together(pieces, table)
+            _refuse_difference(rows.num_rows, total, where=f"{self.server.address}/{table}")
+            _refuse_repeated(rows, where=f"{self.server.address}/{table}")
+        except SourceError:  # one of the pieces is wrong, and nobody knows which
+            self.cache.remove(table, self.pieces)
+            raise
         kept = self.cache.write(table, name, rows)
         self.cache.remove(table, [piece for piece in self.pieces if piece != name])
         return kept
@@ -164,7 +169,7 @@ def _refuse_difference(found: int, wanted: int, *, where: str) -> None:
             where=where,
             found=f"{found:,} rows",
             wanted=f"{wanted:,} rows, as the server counts them",
-            fix="nothing is written; repeat the command, with smaller pieces if it stays: C2N_CAVE_PIECE_ROWS=10000",
+            fix=f"{ANEW}; if it stays, take smaller pieces: C2N_CAVE_PIECE_ROWS=10000",
         )
 
 
@@ -175,7 +180,7 @@ def _refuse_repeated(rows: pa.Table, *, where: str) -> None:
             where=f"{where}, column id",
             found=f"{rows.num_rows - different:,} repeated ids among {rows.num_rows:,} rows",
             wanted="every id once",
-            fix="nothing is written; repeat the command",
+            fix=ANEW,
         )
 
 

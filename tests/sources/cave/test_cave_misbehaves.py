@@ -165,6 +165,16 @@ def test_a_wrong_count_of_the_whole_is_an_error(cave):
         fetch()
 
 
+def test_pieces_that_do_not_add_up_are_fetched_anew(cave, tmp_path):
+    open_cave(patience=HASTY)
+    cave.wrong.lags = True
+    with pytest.raises(SourceError, match=r"Rows are missing\n.*synapses_pni_2\n[\s\S]*pieces are fetched anew when"):
+        fetch(piece_rows=6)
+    assert not list((tmp_path / "cache").rglob("synapses_pni_2/*"))
+    cave.wrong.lags = False
+    assert is_right(fetch(piece_rows=6))
+
+
 def test_a_server_that_does_not_count_is_refused(cave):
     cave.wrong.counts = False
     with pytest.raises(SourceError, match=rf"The server does not count rows.*\n.*{CENSUS}"):
