@@ -7,6 +7,7 @@ import re
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -14,6 +15,7 @@ from foreign_tables import FLY, MAPPINGS, PUBLISHED, opened
 
 from connectome2net.compile.package import compile_spec
 from connectome2net.extract import extract
+from connectome2net.extract.depth import soma_depth_um
 from connectome2net.extract.populations import network_of_laminae
 from connectome2net.load import load
 from connectome2net.sources.mapping import open_mapping
@@ -68,6 +70,7 @@ def test_flywire(tmp_path):
         (str(FLY + 3), str(FLY)): 8,
     }
     assert source.notes == (
+        "consolidated_cell_types.csv.gz: 2 of 5 cells have no row in it, 0 of its 3 rows are of no cell",
         "neurons.csv.gz: 1 cells are unknown by other_class: no word (1)",
         "connections.csv.gz: 4 rows are 3 pairs; the rows of a pair are summed",
     )
@@ -130,13 +133,15 @@ def test_lab_says_what_its_tables_say():
     with (lab / "connections.tsv").open() as file:
         links = list(csv.DictReader(file, delimiter="\t"))
     source = open_mapping(lab, lab / "mapping.toml")
-    cells = {row["source_id"]: row for row in source["cells"].read().to_pylist()}
+    table = source["cells"].read()
+    cells = {row["source_id"]: row for row in table.to_pylist()}
+    depth_um = soma_depth_um(source, table, np.stack([table.column(axis) for axis in "xyz"], axis=1))
+    assert depth_um.tolist() == [float(neurons[name]["y_um"]) for name in cells]
     assert cells.keys() == {name for name, row in neurons.items() if row["transmitter"] != "glia"}
     for name, row in cells.items():
         theirs = neurons[name]
         assert row["ei_class"] == ("excitatory" if theirs["transmitter"] == "glutamatergic" else "inhibitory")
         assert row["lamina"] == {"II/III": "L2/3", "IV": "L4", "V": "L5"}[theirs["layer"]]
-        assert row["depth_um"] == float(theirs["y_um"])
         assert row["x"] == 1000 * float(theirs["x_um"])
         assert row["axon_proofread"] == {"yes": True, "no": False, "": None}[theirs["axon_checked"]]
     wanted = {(row["from"], row["to"], int(row["contacts"]), int(row["cleft_voxels"])) for row in links}

@@ -170,14 +170,13 @@ def test_positions_in_any_form_and_unit(tmp_path, unit, nm, form):
         assert column(source, axis) == [None if row[axis] is None else row[axis] * size for row in CELL_ROWS]
 
 
-def test_depth_along_an_axis(tmp_path):
+def test_an_axis_is_handed_on(tmp_path):
     source = opened(
         tmp_path,
         cells={"position": ["x", "y", "z"], "position_unit": "um"},
         depth={"axis": [0, 3, 4], "pia": [0, 1, 0]},
     )
-    wanted = [None if row["y"] is None else 0.6 * (row["y"] - 1) + 0.8 * row["z"] for row in CELL_ROWS]
-    assert column(source, "depth_um") == pytest.approx(wanted)
+    assert column(source, "depth_um") == [None] * 4, "extract reads it off the axis"
     assert (source.axis.direction, source.axis.pia_nm) == ((0, 3, 4), (0, 1000, 0))
 
 
@@ -210,7 +209,7 @@ def test_cells_can_be_dropped_by_class_and_rows_by_word(tmp_path):
         Kept("cells that the mapping takes", 3, 2, "their class is one that it drops"),
         Kept("rows of edges.csv that the mapping takes", 4, 2, "left out, because from is 'd'; n is '3'"),
     )
-    assert source.notes == ()
+    assert source.notes == ("edges.csv: 1 of 2 rows have both ends among the cells",)
 
 
 def test_more_tables_of_labels_add_what_the_first_does_not_say(tmp_path):
@@ -219,6 +218,22 @@ def test_more_tables_of_labels_add_what_the_first_does_not_say(tmp_path):
     source = opened(tmp_path, labels=labels)
     assert column(source, "cell_type") == ["KC", "KC", "APL", "LN"]
     assert column(source, "nucleus_id") == [None, None, None, 9]
+
+
+def test_labels_say_of_how_many_cells_they_speak(tmp_path):
+    rows = [{"cell": name, "t": "LN"} for name in ("d", "a", "zz")]
+    write(tmp_path / "more.csv", rows)
+    labels = [{"file": "more.csv", "id": "cell", "type": "t"}]
+    assert (
+        "more.csv: 2 of 4 cells have no row in it, 1 of its 3 rows is of no cell"
+        in opened(tmp_path, labels=labels).notes
+    )
+    write(tmp_path / "more.csv", rows[2:])
+    message = r"No row of \[\[labels\]\] is of a cell[\s\S]*more\.csv, column cell[\s\S]*ids such as a and zz"
+    with pytest.raises(SourceError, match=message):
+        opened(tmp_path, labels=labels)
+    write(tmp_path / "more.csv", [{"cell": name, "t": "LN"} for name in "abcd"])
+    assert not any("more.csv" in note for note in opened(tmp_path, labels=labels).notes)
 
 
 def test_the_first_of_several_columns_that_says_something(tmp_path):
@@ -235,6 +250,13 @@ def test_without_a_table_of_cells_they_are_the_ends_of_the_edges(tmp_path):
     assert column(source, "ei_class") == ["unknown", "unknown", "inhibitory", "unknown"]
     assert source.notes[0] == "no table lists the cells: they are the 4 ends of the edges"
     assert source["cells"].file == "edges.csv"
+
+
+def test_rows_that_reach_no_cell_are_counted(tmp_path):
+    """The ends of these rows are as in a table of another version."""
+    more = [*EDGE_ROWS, {"from": "a", "to": "A", "n": 1, "vx": 1}, {"from": "A", "to": "B", "n": 1, "vx": 1}]
+    assert "edges.csv: 4 of 6 rows have both ends among the cells" in opened(tmp_path, edge_rows=more).notes
+    assert not any("both ends" in note for note in opened(tmp_path).notes)
 
 
 def test_synapses_row_by_row(tmp_path):
@@ -307,6 +329,22 @@ def test_any_delimiter_and_blanks_around_words(tmp_path):
     (tmp_path / "edges.csv").write_text(" from ; to; n\n a; b ;2\n")
     source = open_mapping(tmp_path, tmp_path / "mapping.toml")
     assert rows_of(source, "edges") == [{"pre": "a", "post": "b", "synapse_count": 2, "total_size_vx": None}]
+
+
+@pytest.mark.parametrize("sign", [";", "\t", "|"])
+def test_a_delimiter_that_nobody_named(tmp_path, sign):
+    tiny(tmp_path, edges={"pre": "von", "post": "nach", "count": "Anzahl"})
+    (tmp_path / "edges.csv").write_text("von;nach;Anzahl\na;b;2,5\n".replace(";", sign))
+    with pytest.raises(SourceError, match=r"not divided by commas[\s\S]*edges\.csv[\s\S]*the delimiter in a mapping"):
+        open_mapping(tmp_path, tmp_path / "mapping.toml")
+
+
+@pytest.mark.parametrize("header", ["from,to,n, from", "from,to,n,from"])
+def test_two_columns_of_one_name(tmp_path, header):
+    tiny(tmp_path)
+    (tmp_path / "edges.csv").write_text(f"{header}\na,b,2,c\n")
+    with pytest.raises(SourceError, match=r"Two columns have one name[\s\S]*edges\.csv[\s\S]*found: +from"):
+        open_mapping(tmp_path, tmp_path / "mapping.toml")
 
 
 def test_a_broken_packed_table(tmp_path):
@@ -426,6 +464,21 @@ WRONG = {
         {"cells": {"file": "neurons.csv"}},
         r"A file of the mapping is missing[\s\S]*\[cells\] file[\s\S]*found: +cells\.csv, edges\.csv, [\s\S]*neurons",
     ),
+    **{
+        f"a table outside the source: {file}": (
+            {"cells": {"file": file}},
+            r"not understood[\s\S]*cells\.file[\s\S]*a path inside --source: without \.\., not absolute, no address",
+        )
+        for file in ("../secret.csv", "/etc/passwd", "a/../../b.csv", "s3://bucket/a.csv", "..\\a.csv", "C:\\a.csv")
+    },
+    "a key with a slip": (
+        {"edges": {"count": None, "cout": "n"}},
+        r"Unknown key in the mapping[\s\S]*edges\.cout[\s\S]*wanted: .*\bpre, post, count, size",
+    ),
+    "a unit that is none": (
+        {"cells": {"position_unit": "mm"}},
+        r"cells\.position_unit[\s\S]*found: +'mm'\n +wanted: 'nm', 'voxel' or 'um'$",
+    ),
     "missing columns": (
         {"edges": {"count": "weight", "size": "area"}},
         r"Columns are missing: area, weight[\s\S]*edges\.csv, section \[edges\][\s\S]*found: +from, to, n, vx",
@@ -506,6 +559,21 @@ BROKEN = {
             "cells": {"position": "layer", "position_unit": "nm"},
         },
         r"column layer, cell a[\s\S]*three finite numbers",
+    ),
+    "a decimal comma": (
+        {"cell_rows": changed(CELL_ROWS, "deep", "56,6"), "depth": {"column": "deep", "unit": "um"}},
+        r"column deep, cell a[\s\S]*found: +56,6[\s\S]*finite numbers, with a decimal point",
+    ),
+    "a place with decimal commas": (
+        {
+            "cell_rows": changed(CELL_ROWS, "x", "56,6"),
+            "cells": {"position": ["x", "y", "z"], "position_unit": "nm"},
+        },
+        r"column x or y or z, cell a[\s\S]*56,6[\s\S]*wanted: finite numbers, with a decimal point",
+    ),
+    "a place at no distance": (
+        {"cell_rows": changed(CELL_ROWS, "deep", "inf"), "depth": {"column": "deep", "unit": "um"}},
+        r"column deep, cell a[\s\S]*found: +inf[\s\S]*finite numbers",
     ),
     "a place that is no number": (
         {

@@ -62,7 +62,7 @@ def read_cells(
     """
     notes: Notes = ()
     if mapping.cells.file:
-        said, opened, kept = read_facts(engine, folder, mapping)
+        said, opened, kept, notes = read_facts(engine, folder, mapping)
         file, digest = opened.path.name, opened.sha256()
     else:
         said, file, digest, kept = _ends(links), links.file, links.sha256, ()
@@ -167,19 +167,13 @@ def _counted(words: Counter[str]) -> str:
 
 
 def _measure(table: pa.Table, said: Said, mapping: ConnectomeMapping) -> pa.Table:
-    """Fill in positions in nm, and depth in um from its column or along the axis."""
+    """Fill in positions in nm, and depth in um from its column."""
     nowhere = (np.nan,) * 3
     facts = [said[cell] for cell in table.column("source_id").to_pylist()]
     unit_nm = np.array(mapping.cells.unit_nm)
     position_nm = np.array([item.get("position", nowhere) for item in facts], dtype=np.float64) * unit_nm
-    depth_um = np.full(len(facts), np.nan)
-    depth = mapping.depth
-    if depth and depth.column:
-        per_um = 1000.0 if depth.unit == "nm" else 1.0
-        depth_um = np.array([item.get("depth", np.nan) for item in facts], dtype=np.float64) / per_um
-    elif depth and depth.axis and depth.pia:
-        axis = np.array(depth.axis) / np.linalg.norm(depth.axis)
-        depth_um = (position_nm - np.array(depth.pia) * unit_nm) @ axis / 1000.0
+    per_um = 1000.0 if mapping.depth and mapping.depth.unit == "nm" else 1.0
+    depth_um = np.array([item.get("depth", np.nan) for item in facts], dtype=np.float64) / per_um
     measured = {**dict(zip("xyz", position_nm.T, strict=True)), "depth_um": depth_um}
     for name, column in measured.items():
         table = table.set_column(CELLS.get_field_index(name), CELLS.field(name), pa.array(column, from_pandas=True))

@@ -16,24 +16,29 @@ from typing import Any
 from ibis.backends import BaseBackend
 
 from connectome2net.errors import SourceError
-from connectome2net.sources.engine import UNREADABLE, unreadable
-from connectome2net.sources.mapping.foreign import Foreign, as_ids, open_foreign
+from connectome2net.sources.engine import collect
+from connectome2net.sources.mapping.foreign import Foreign, as_ids, nothing_in_common, open_foreign
 from connectome2net.sources.mapping.model import Cells, ConnectomeMapping, Labels
+from connectome2net.sources.shape import FALSE, TRUE
 from connectome2net.sources.source import Kept
 
 Facts = dict[str, Any]
 Said = dict[str, Facts]
 
-FLAGS = {"t": True, "true": True, "f": False, "false": False}
+FLAGS = dict.fromkeys(TRUE, True) | dict.fromkeys(FALSE, False)
+NUMBERS = "finite numbers, with a decimal point"
 NAMED = 5
 """So many cells are named in a message."""
 
 
-def read_facts(engine: BaseBackend, folder: Path, mapping: ConnectomeMapping) -> tuple[Said, Foreign, tuple[Kept, ...]]:
-    """Return the facts of each cell of ``[cells]``, where they lie, and what was left out.
+def read_facts(
+    engine: BaseBackend, folder: Path, mapping: ConnectomeMapping
+) -> tuple[Said, Foreign, tuple[Kept, ...], tuple[str, ...]]:
+    """Return the facts of each cell of ``[cells]``, where they lie, what was left out, and what to know of it.
 
     Raises:
-        SourceError: a column is missing, a value is not understood, or a cell stands in several rows.
+        SourceError: a column is missing, a value is not understood, a cell stands in several rows, or labels are of
+            other cells.
     """
     cells = mapping.cells
     depth = {"depth": (mapping.depth.column,)} if mapping.depth and mapping.depth.column else {}
@@ -41,11 +46,31 @@ def read_facts(engine: BaseBackend, folder: Path, mapping: ConnectomeMapping) ->
     said, kept = _once(rows, opened, cells), opened.kept
     if len(said) < len(rows):
         kept += (Kept(f"cells in one row of {opened.path.name}", len(rows), len(said), "their cell stands in several"),)
+    notes: tuple[str, ...] = ()
     for labels in mapping.labels:
         more, rows = _read(engine, folder, labels, {}, section="labels", flags=cells.proofread_words)
         facts, kept = _once(rows, more, labels), kept + more.kept
+        notes += _overlap(said, facts, file=more.path.name, column=labels.id)
         said = {cell: facts.get(cell, {}) | known for cell, known in said.items()}
-    return said, opened, kept
+    return said, opened, kept, notes
+
+
+def _overlap(said: Said, facts: Said, *, file: str, column: str) -> tuple[str, ...]:
+    """Say of how many cells labels do not speak.
+
+    Raises:
+        SourceError: they speak of none.
+    """
+    silent, strange = len(said.keys() - facts.keys()), len(facts.keys() - said.keys())
+    if silent == len(said):
+        what, where = "No row of [[labels]] is of a cell", f"{file}, column {column}"
+        raise nothing_in_common(what, where=where, ids=[min(some) for some in (said, facts) if some])
+    if not silent and not strange:
+        return ()
+    return (
+        f"{file}: {silent:,} of {len(said):,} cells have no row in it, "
+        f"{strange:,} of its {len(facts):,} rows {'is' if strange == 1 else 'are'} of no cell",
+    )
 
 
 def _read(
@@ -62,10 +87,7 @@ def _read(
     columns = {key: names for key, names in {**keys, **more}.items() if names}
     wanted = sorted({labels.id}.union(*columns.values()))
     opened = as_ids(open_foreign(engine, folder, labels, wanted, section=section), [labels.id])
-    try:
-        rows = opened.table.select(*wanted).to_pyarrow().to_pylist()
-    except UNREADABLE as error:
-        raise unreadable(opened.path.name, error) from error
+    rows = collect(opened.table.select(*wanted), file=opened.path.name).to_pylist()
     readers = {**READERS, "proofread": _flag(flags)}
     found = []
     for row in rows:
@@ -74,7 +96,7 @@ def _read(
             value = _first([row[name] for name in names]) if key != "position" else [row[name] for name in names]
             try:
                 known = readers.get(key, str)(value) if value is not None else None
-            except (ValueError, TypeError) as error:
+            except ValueError as error:
                 where = f"{opened.path.name}, column {' or '.join(names)}, cell {row[labels.id]}"
                 raise SourceError("A value is not understood", where=where, found=value, wanted=str(error)) from error
             facts |= {} if known is None else {key: known}
@@ -112,12 +134,12 @@ def _position(values: object) -> tuple[float, ...] | None:
     parts = values if len(values) > 1 else values[0]
     if isinstance(parts, str):
         parts = re.findall(r"[^\s,;()\[\]]+", parts)
-    if parts is None or any(part is None or part == "" for part in parts) or not parts:
+    if not parts or (isinstance(parts, list) and (None in parts or "" in parts)):
         return None
-    numbers = tuple(float(part) for part in parts)
-    if len(numbers) != 3 or any(map(math.isinf, numbers)):
-        raise ValueError("three finite numbers")
-    return None if any(map(math.isnan, numbers)) else numbers
+    if not isinstance(parts, list) or len(parts) != 3:
+        raise ValueError(f"three {NUMBERS}")
+    numbers = tuple(number for part in parts if (number := _number(part)) is not None)
+    return numbers if len(numbers) == 3 else None
 
 
 def _whole(value: object) -> int:
@@ -127,9 +149,12 @@ def _whole(value: object) -> int:
 
 
 def _number(value: object) -> float | None:
-    number = float(str(value))
+    try:
+        number = float(str(value))
+    except ValueError:
+        number = math.inf
     if math.isinf(number):
-        raise ValueError("a finite number")
+        raise ValueError(NUMBERS)
     return None if math.isnan(number) else number
 
 

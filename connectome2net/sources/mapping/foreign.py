@@ -17,8 +17,8 @@ import ibis.expr.types as ir
 from ibis.backends import BaseBackend
 
 from connectome2net.errors import SourceError
-from connectome2net.sources.dump import BROKEN_GZ, count_lines, unpacked
-from connectome2net.sources.engine import UNREADABLE, read_csv, unreadable
+from connectome2net.sources.dump import count_lines, named, unpacked
+from connectome2net.sources.engine import collect, read_csv, reading
 from connectome2net.sources.files import scan
 from connectome2net.sources.folder import LARGE
 from connectome2net.sources.mapping.model import File
@@ -80,11 +80,10 @@ def open_foreign(engine: BaseBackend, folder: Path, file: File, columns: Iterabl
             fix="name it as it lies in --source, or put it there",
         )
     delimiter = file.delimiter or ("\t" if ".tsv" in path.suffixes else "")
-    try:
+    with reading(path.name):
         raw = _scan_delimited(engine, path, delimiter) if delimiter else scan(engine, path)
-    except (*UNREADABLE, *BROKEN_GZ) as error:
-        raise unreadable(path.name, error) from error
-    raw = raw.rename({name.strip(): name for name in raw.columns if name.strip() != name})
+    names = named([name.strip() for name in raw.columns], where=path.name)
+    raw = raw.rename(dict(zip(names, raw.columns, strict=True)))
     missing = sorted({*columns, *file.leave_out} - {*raw.columns})
     if missing:
         raise SourceError(
@@ -123,10 +122,8 @@ def count(table: ir.Table, *, file: str) -> int:
     Raises:
         SourceError: the file cannot be read.
     """
-    try:
+    with reading(file):
         return int(table.count().to_pyarrow().as_py())
-    except UNREADABLE as error:
-        raise unreadable(file, error) from error
 
 
 def as_ids(opened: Foreign, columns: Iterable[str]) -> Foreign:
@@ -143,10 +140,8 @@ def as_ids(opened: Foreign, columns: Iterable[str]) -> Foreign:
             )
     table = opened.table.mutate(**{name: opened.table[name].cast("string").strip() for name in columns})
     wrong = {name: table[name].fill_null("").re_search(f"^$|{FLOAT_TRACE}") for name in columns}
-    try:
-        counted = table.aggregate(**{name: bad.sum() for name, bad in wrong.items()}).to_pyarrow().to_pylist()[0]
-    except UNREADABLE as error:
-        raise unreadable(opened.path.name, error) from error
+    counts = table.aggregate(**{name: bad.sum() for name, bad in wrong.items()})
+    counted = collect(counts, file=opened.path.name).to_pylist()[0]
     for name, times in counted.items():
         if times:
             example = table.filter(wrong[name])[name].fill_null("").max().to_pyarrow().as_py()
@@ -158,3 +153,14 @@ def as_ids(opened: Foreign, columns: Iterable[str]) -> Foreign:
                 fix="export the table again with ids as text" if example else "fill them in, or use leave_out",
             )
     return Foreign(opened.path, table, opened.kept)
+
+
+def nothing_in_common(what: str, *, where: str, ids: Iterable[str]) -> SourceError:
+    """Say that two tables have no id in common, as ids of two versions."""
+    return SourceError(
+        what,
+        where=where,
+        found=f"ids such as {' and '.join(ids)}",
+        wanted="the same ids in both tables",
+        fix="check that both tables are of one version, and which columns hold the ids",
+    )

@@ -5,6 +5,7 @@ Enters: parsed TOML. Leaves: frozen pydantic models, or pydantic's list of what 
 
 from __future__ import annotations
 
+from pathlib import PureWindowsPath
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -36,6 +37,14 @@ OneOrMany = Annotated[tuple[str, ...], BeforeValidator(_one_or_many)]
 """Of columns that say the same thing, the first that is not empty is believed."""
 
 
+def _inside(file: str) -> str:
+    """Refuse what leaves the folder, so that a mapping from elsewhere cannot read other files of its user."""
+    path = PureWindowsPath(file)  # it knows both kinds of slash
+    if path.anchor or ".." in path.parts or "://" in file:
+        raise ValueError("a path inside --source: without .., not absolute, no address")
+    return file
+
+
 def _some_direction(axis: Vector) -> Vector:
     if not any(axis):
         raise ValueError("a direction other than 0, 0, 0")
@@ -52,12 +61,12 @@ class File(Section):
     """A table in the folder of the source.
 
     Attributes:
-        file: parquet, feather, csv or tsv, also compressed by gzip.
+        file: path inside the folder: parquet, feather, csv or tsv, also compressed by gzip.
         delimiter: of a text file whose name does not tell it, as tabs in a ``.csv``.
         leave_out: column -> words; rows with one of these words are left out.
     """
 
-    file: str
+    file: Annotated[str, AfterValidator(_inside)]
     delimiter: Annotated[str | None, Field(min_length=1, max_length=1)] = None
     leave_out: dict[str, tuple[str, ...]] = {}
 
@@ -133,7 +142,7 @@ class Cells(Words, Labels):
     Without a ``file`` the cells are the ends of the edges.
     """
 
-    file: str = ""
+    file: Annotated[str, AfterValidator(_inside)] = ""
     id: str = ""
 
     @model_validator(mode="after")
@@ -196,7 +205,7 @@ class Depth(Section):
     Attributes:
         column: depth below the pia.
         unit: of the column.
-        axis: along which depth grows; of any length.
+        axis: direction along which depth grows, of any length; nm along x, y, z, also where positions are in voxels.
         pia: a point on the pia, in the unit of position.
     """
 

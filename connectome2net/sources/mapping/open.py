@@ -15,11 +15,15 @@ from ibis.backends.duckdb import Backend
 from connectome2net.errors import SourceError
 from connectome2net.sources.engine import start_engine
 from connectome2net.sources.mapping.cells import read_cells
+from connectome2net.sources.mapping.foreign import count, nothing_in_common
 from connectome2net.sources.mapping.links import open_links
 from connectome2net.sources.mapping.model import ConnectomeMapping
 from connectome2net.sources.mapping.read import read_mapping
 from connectome2net.sources.source import MAPPED_CELLS, Source, SourceTable, StraightAxis
 from connectome2net.sources.storage import place
+
+MOST = 0.99
+"""Where fewer of the rows have both ends among the cells, a note says so."""
 
 
 def open_mapping(
@@ -56,7 +60,6 @@ def open_mapping(
     small = large if isinstance(large, Backend) else start_engine()
     links, kept_links, notes_of_links = open_links(large, where, said)
     cells, kept_cells, notes_of_cells = read_cells(small, where, said, links)
-    _check_ends(links, cells.table)
     return Source(
         dataset=said.dataset,
         materialization=said.version,
@@ -64,7 +67,7 @@ def open_mapping(
         location=str(where),
         citation=said.citation,
         parameters=(("mapping_sha256", hashlib.sha256(file.read_bytes()).hexdigest()),),
-        notes=(*notes_of_cells, *notes_of_links),
+        notes=(*notes_of_cells, *notes_of_links, *_overlap(links, cells.table)),
         axis=_axis(said),
         kept=(*kept_cells, *kept_links),
         input_types=said.network.input if said.network else (),
@@ -78,17 +81,18 @@ def _axis(said: ConnectomeMapping) -> StraightAxis | None:
     return StraightAxis(direction=said.depth.axis, pia_nm=(x, y, z))
 
 
-def _check_ends(links: SourceTable, cells: ir.Table) -> None:
-    """Refuse tables whose ids have nothing in common, as ids of two versions."""
+def _overlap(links: SourceTable, cells: ir.Table) -> tuple[str, ...]:
+    """Say how many rows have both ends among the cells, where many have not.
+
+    Raises:
+        SourceError: none has.
+    """
     pre, post = (links.table[end].isin(cells.source_id) for end in ("pre", "post"))
-    if links.table.filter(pre & post).limit(1).count().to_pyarrow().as_py():
-        return
-    ours, theirs = (table.order_by(key).limit(1)[key] for table, key in ((cells, "source_id"), (links.table, "pre")))
-    found = " and ".join(", ".join(map(str, ids.to_pyarrow().to_pylist())) or "nothing" for ids in (ours, theirs))
-    raise SourceError(
-        f"No row of the {links.name} has both ends among the cells",
-        where=links.file,
-        found=f"ids such as {found}",
-        wanted="the same ids in both tables",
-        fix="check that both tables are of one version, and which columns hold the ids",
-    )
+    among = count(links.table.filter(pre & post), file=links.file)
+    if not among:
+        ids = (cells.source_id.min(), links.table.pre.min())
+        what = f"No row of the {links.name} has both ends among the cells"
+        raise nothing_in_common(what, where=links.file, ids=[str(each.to_pyarrow()) for each in ids])
+    if among >= MOST * links.rows:
+        return ()
+    return (f"{links.file}: {among:,} of {links.rows:,} rows have both ends among the cells",)

@@ -42,7 +42,8 @@ def read_mapping(path: Path) -> ConnectomeMapping:
 
 def _complaint(path: Path, error: ValidationError) -> SourceError:
     """Say what pydantic says in the words of the file."""
-    first = error.errors(include_url=False)[0]
+    # An unknown key is told first: it may be the missing one, misspelt.
+    first = min(error.errors(include_url=False), key=lambda each: each["type"] != "extra_forbidden")
     place = [str(part) for part in first["loc"]]
     section = SECTIONS.get(place[0], ConnectomeMapping) if place else ConnectomeMapping
     known = ", ".join(_keys(section if len(place) > 1 else ConnectomeMapping))
@@ -51,7 +52,7 @@ def _complaint(path: Path, error: ValidationError) -> SourceError:
         return SourceError("Unknown key in the mapping", where=where, found=place[-1], wanted=known)
     if first["type"] == "missing":
         return SourceError("A key is missing in the mapping", where=path, wanted=".".join(place))
-    wanted = first["msg"].removeprefix("Value error, ")
+    wanted = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     if first["type"] == "value_error" and isinstance(first["input"], dict):
         return SourceError("The mapping does not fit together", where=where, wanted=wanted)
     return SourceError(
