@@ -12,6 +12,7 @@ import re
 import tempfile
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,8 +83,9 @@ class Cache:
             for piece in (self.folder / table).glob(f"{name}-*.parquet"):
                 piece.unlink(missing_ok=True)
         for left in (self.folder / table).glob(".*.part"):
-            if left.exists() and time.time() - left.stat().st_mtime > STALE_S:
-                left.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # another process has finished with it
+                if time.time() - left.stat().st_mtime > STALE_S:
+                    left.unlink()
 
 
 def _sha256(file: Path) -> str:

@@ -8,6 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import chain
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -356,6 +357,21 @@ def test_what_killed_downloads_left_is_removed_when_it_is_old(cave, tmp_path):
         file.unlink()
     fetch(cache=tmp_path / "cache")
     assert [file.name for file in folder.glob(".*")] == [".new.part"]
+
+
+def test_a_file_that_another_process_finishes_while_it_is_looked_at_is_left_alone(tmp_path, monkeypatch):
+    cache, look = Cache(tmp_path), Path.stat
+    (tmp_path / "t").mkdir()
+    (tmp_path / "t" / ".other.part").write_text("")
+
+    def then_it_is_gone(path: Path, **options: bool) -> os.stat_result:
+        try:
+            return look(path, **options)
+        finally:
+            (tmp_path / "t" / ".other.part").unlink(missing_ok=True)
+
+    monkeypatch.setattr(Path, "stat", then_it_is_gone)
+    cache.remove("t", [])
 
 
 @given(st.lists(st.integers(0, 2**40), unique=True, min_size=1, max_size=60), st.integers(2, 7), st.data())
