@@ -599,6 +599,13 @@ def test_a_column_of_floats_is_no_id(tmp_path):
         open_mapping(tmp_path, tmp_path / "mapping.toml")
 
 
+def test_a_number_that_is_missing_is_no_id(tmp_path):
+    tiny(tmp_path, edges={"file": "e.parquet"})
+    write(tmp_path / "e.parquet", [{"from": 1, "to": 2, "n": 1}, {"from": 1, "to": None, "n": 1}])
+    with pytest.raises(SourceError, match=r"Ids are missing[\s\S]*e\.parquet, column to[\s\S]*nothing \(1 row\)"):
+        open_mapping(tmp_path, tmp_path / "mapping.toml")
+
+
 def test_no_mapping_no_folder_no_toml(tmp_path):
     folder = tiny(tmp_path / "there")
     with pytest.raises(SourceError, match=r"no such mapping[\s\S]*elsewhere\.toml"):

@@ -132,19 +132,21 @@ def as_ids(opened: Foreign, columns: Iterable[str]) -> Foreign:
     Raises:
         SourceError: an id is empty, a float, or was one.
     """
-    for name in columns:
-        kind = opened.table[name].type()
+    raw = opened.table
+    kinds = {name: raw[name].type() for name in columns}
+    for name, kind in kinds.items():
         if not (kind.is_integer() or kind.is_string()):
-            raise SourceError(
-                "An id has the wrong type", where=f"{opened.path.name}, column {name}", found=str(kind), wanted=ID
-            )
-    table = opened.table.mutate(**{name: opened.table[name].cast("string").strip() for name in columns})
-    wrong = {name: table[name].fill_null("").re_search(f"^$|{FLOAT_TRACE}") for name in columns}
-    counts = table.aggregate(**{name: bad.sum() for name, bad in wrong.items()})
-    counted = collect(counts, file=opened.path.name).to_pylist()[0]
-    for name, times in counted.items():
+            where = f"{opened.path.name}, column {name}"
+            raise SourceError("An id has the wrong type", where=where, found=str(kind), wanted=ID)
+    text = {name: raw[name].cast("string").strip() for name in kinds}
+    wrong = {
+        name: raw[name].isnull() if kind.is_integer() else text[name].fill_null("").re_search(f"^$|{FLOAT_TRACE}")
+        for name, kind in kinds.items()
+    }
+    counts = raw.aggregate(**{name: bad.sum() for name, bad in wrong.items()})
+    for name, times in collect(counts, file=opened.path.name).to_pylist()[0].items():
         if times:
-            example = table.filter(wrong[name])[name].fill_null("").max().to_pyarrow().as_py()
+            example = raw.filter(wrong[name]).aggregate(id=text[name].max()).to_pyarrow()["id"][0].as_py()
             raise SourceError(
                 "Ids went through floats" if example else "Ids are missing",
                 where=f"{opened.path.name}, column {name}",
@@ -152,7 +154,7 @@ def as_ids(opened: Foreign, columns: Iterable[str]) -> Foreign:
                 wanted=ID,
                 fix="export the table again with ids as text" if example else "fill them in, or use leave_out",
             )
-    return Foreign(opened.path, table, opened.kept)
+    return Foreign(opened.path, raw.mutate(**text), opened.kept)
 
 
 def nothing_in_common(what: str, *, where: str, ids: Iterable[str]) -> SourceError:
