@@ -11,7 +11,7 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,46 +36,43 @@ class Cache:
 
     folder: Path
 
-    def find(self, table: str, name: str) -> tuple[Path, str] | None:
-        """Return the file that keeps a query, or a piece of one, and its digest; None if it is not there or broken."""
+    def find(self, table: str, name: str) -> Path | None:
+        """Return the file that keeps a query, or a piece of one; None if it is not there or broken."""
         for file in sorted((self.folder / table).glob(f"{name}-*.parquet")):
-            if (digest := _sha256(file)) == file.stem.removeprefix(f"{name}-"):
-                return file, digest
+            if _sha256(file) == file.stem.removeprefix(f"{name}-"):
+                return file
         return None
 
     def read(self, table: str, name: str) -> pa.Table | None:
         """Return what is kept, or None."""
-        if (found := self.find(table, name)) is None:
+        if (file := self.find(table, name)) is None:
             return None
         try:
-            return pa.parquet.read_table(found[0], memory_map=False)
+            return pa.parquet.read_table(file, memory_map=False)
         except FileNotFoundError:  # another process has just finished with it
             return None
 
-    def write(self, table: str, name: str, rows: pa.Table) -> tuple[Path, str]:
+    def write(self, table: str, name: str, rows: pa.Table) -> Path:
         """Keep rows; the name of their file has its digest, so that a damaged file is noticed.
+
+        The file appears whole under its name, or not at all.
 
         Raises:
             SourceError: the disk is full or the folder cannot be written.
         """
-        file = _keep(
-            self.folder / table,
-            fill=lambda unfinished: pa.parquet.write_table(rows, unfinished),
-            name=lambda unfinished: f"{name}-{_sha256(unfinished)}.parquet",
-        )
-        return file, file.stem.removeprefix(f"{name}-")
-
-    def tables(self) -> list[str]:
-        """Return the tables that the server is known to have; none where it was not asked yet."""
+        folder = self.folder / table
         try:
-            return (self.folder / "tables.txt").read_text().split()
-        except OSError:
-            return []
-
-    def write_tables(self, tables: Iterable[str]) -> None:
-        """Keep the list of tables."""
-        text = "\n".join(tables) + "\n"
-        _keep(self.folder, fill=lambda unfinished: unfinished.write_text(text), name=lambda _: "tables.txt")
+            folder.mkdir(parents=True, exist_ok=True)
+            handle, text = tempfile.mkstemp(dir=folder, prefix=".", suffix=".part")
+            os.close(handle)
+            unfinished = Path(text)
+            try:
+                pa.parquet.write_table(rows, unfinished)
+                return unfinished.replace(folder / f"{name}-{_sha256(unfinished)}.parquet")
+            finally:
+                unfinished.unlink(missing_ok=True)
+        except OSError as error:
+            raise _unwritable(folder, error) from error
 
     def remove(self, table: str, names: Iterable[str]) -> None:
         """Remove pieces, and what killed downloads left of others."""
@@ -94,21 +91,6 @@ def _sha256(file: Path) -> str:
             return hashlib.file_digest(opened, "sha256").hexdigest()
     except FileNotFoundError:  # another process has finished with it
         return ""
-
-
-def _keep(folder: Path, *, fill: Callable[[Path], object], name: Callable[[Path], str]) -> Path:
-    """Make a file that appears whole under its name, or not at all."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle, unfinished = tempfile.mkstemp(dir=folder, prefix=".", suffix=".part")
-        os.close(handle)
-        try:
-            fill(Path(unfinished))
-            return Path(unfinished).replace(folder / name(Path(unfinished)))
-        finally:
-            Path(unfinished).unlink(missing_ok=True)
-    except OSError as error:
-        raise _unwritable(folder, error) from error
 
 
 def _unwritable(folder: Path, error: OSError) -> SourceError:

@@ -52,8 +52,8 @@ class Download:
     piece_rows: int = PIECE_ROWS
     pieces: list[str] = field(default_factory=list)
 
-    def run(self) -> tuple[Path, str]:
-        """Download what is not there yet; return the file and its digest.
+    def run(self) -> Path:
+        """Download what is not there yet; return the file.
 
         Raises:
             SourceError: rows are lost, repeated or foreign; the server refuses; the cache cannot be written.

@@ -16,6 +16,7 @@ import ibis
 import ibis.expr.types as ir
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from connectome2net.errors import SourceError
 from connectome2net.sources.cave.address import VERSION, Address, read_address
@@ -70,36 +71,38 @@ class Volume:
         """What reads the files."""
         return ibis.duckdb.connect()
 
+    @cached_property
     def tables(self) -> list[str]:
-        """Return the tables that the server has at this version."""
-        if not (there := self.cache.tables()):
-            there = self.server.tables()
-            self.cache.write_tables(there)
-        return there
+        """The tables that the server has at this version."""
+        if (kept := self.cache.read("", "tables")) is None:
+            kept = pa.table({"name": self.server.tables()})
+            self.cache.write("", "tables", kept)
+        return kept["name"].to_pylist()
 
-    def raw(self, query: Query) -> tuple[ir.Table, str]:
-        """Return all rows of a query, and the digest of the file that keeps them.
+    def raw(self, query: Query) -> ir.Table:
+        """Return all rows of a query.
 
         Raises:
             SourceError: there is no such table, or not all of its rows can be had.
         """
-        if query.table not in self.tables():
+        if query.table not in self.tables:
             raise _not_there(query.table, self)
-        file, sha256 = self.cache.find(query.table, digest(query)) or self.download(query)
-        return self.engine.read_parquet(file), sha256
+        return self.engine.read_parquet(self.cache.find(query.table, digest(query)) or self.download(query))
 
-    def download(self, query: Query) -> tuple[Path, str]:
+    def download(self, query: Query) -> Path:
         """Ask the server for a query."""
         return Download(self.server, self.cache, query, self.piece_rows).run()
 
     def labels(self) -> tuple[dict[str, SourceTable], tuple[str, ...]]:
         """Return all tables of labels, and what was left out of them."""
         tables, notes = {}, []
-        if NUCLEI not in self.tables() and CENSUS not in self.tables():
+        if absent := [name for name in LABELS if name not in self.tables]:
+            notes.append(f"the server has no table {', '.join(absent)} at this version")
+        if NUCLEI not in self.tables and CENSUS not in self.tables:
             raise _not_there(NUCLEI, self)
-        for name in (name for name in LABELS if name in self.tables()):
-            raw, sha256 = self.raw(Rows(name))
-            tables[name] = self._shaped(self._with_nuclei(raw, name), name, sha256)
+        for name in (name for name in LABELS if name in self.tables):
+            raw = self.raw(Rows(name))
+            tables[name] = self._shaped(self._with_nuclei(raw, name), name)
             if lost := raw.count().to_pyarrow().as_py() - tables[name].rows:
                 rows = "row of {} names" if lost == 1 else "rows of {} name"
                 notes.append(f"{lost:,} {rows.format(name)} no nucleus of {NUCLEI}: left out")
@@ -112,30 +115,31 @@ class Volume:
             SourceError: there is no such table, or not all of its rows can be had.
         """
         ids = tuple(np.unique(root_ids[root_ids > 0]).tolist())
-        raw, sha256 = self.raw(Among(SYNAPSES, ids, ids))
-        return self._shaped(raw, SYNAPSES, sha256)
+        raw = self.raw(Among(SYNAPSES, ids, ids))
+        return self._shaped(raw, SYNAPSES)
 
     def _with_nuclei(self, raw: ir.Table, name: str) -> ir.Table:
         """Give the census, which points at nuclei, their segments and places; the server's own join is not counted."""
         if name != CENSUS or "pt_root_id" in raw.columns or "target_id" not in raw.columns:
             return raw
-        nuclei, _ = self.raw(Rows(NUCLEI))
+        nuclei = self.raw(Rows(NUCLEI))
         shape = TABLES[NUCLEI]
         taken = [n for n in (*shape.required, *shape.optional) if n in nuclei.columns and n not in raw.columns]
         nuclei = nuclei.select(*taken, nucleus=nuclei.id)
         return raw.join(nuclei, raw.target_id == nuclei.nucleus)
 
-    def _shaped(self, raw: ir.Table, name: str, sha256: str) -> SourceTable:
+    def _shaped(self, raw: ir.Table, name: str) -> SourceTable:
         file = f"{self.address}/{name}"
         table, rows = conform(raw, TABLES[name], file=file)
-        return SourceTable(name, file, rows, sha256, table)
+        return SourceTable(name, file, rows, None, table)  # the digest of a cached file would be that of its writer
 
 
 def _not_there(table: str, volume: Volume) -> SourceError:
+    volume.cache.remove("", ["tables"])  # the list may have been wrong: it is asked for anew
     return SourceError(
         f"The table {table} is not at this version",
         where=volume.address,
-        found=", ".join(volume.tables()) or "no table",
+        found=", ".join(volume.tables) or "no table",
         wanted=table,
         fix=f"take another version: --source cave:{volume.address.datastack}@{VERSION}",
     )
