@@ -8,13 +8,14 @@ postsynaptic cell, so that a scan for a few cells skips nearly all of the file.
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import starmap
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -22,27 +23,19 @@ from typing import Any
 import duckdb
 import pyarrow.feather
 import pyarrow.parquet
+from filelock import FileLock, Timeout
 
 from connectome2net.errors import SourceError
 from connectome2net.sources.about import TOML
 from connectome2net.sources.dump import columns_of, count_lines, unpacked
-from connectome2net.sources.engine import csv_rows, parquet_rows, reading, sql_text
+from connectome2net.sources.engine import reading, sql_text
 from connectome2net.sources.files import is_text, parts_of
 from connectome2net.sources.folder import find_tables, stated_in
-from connectome2net.sources.microns import CONNECTIONS, SYNAPSES, TABLES, Kind
+from connectome2net.sources.in_order import in_order, values
+from connectome2net.sources.microns import TABLES
 
-ORDER = {
-    SYNAPSES: ("post_pt_root_id", "pre_pt_root_id", "id"),
-    CONNECTIONS: ("post_pt_root_id", "pre_pt_root_id"),
-}
-SQL_KINDS: dict[Kind, str] = {
-    "id": "BIGINT",
-    "count": "BIGINT",
-    "size": "DOUBLE",
-    "number": "DOUBLE",
-    "text": "VARCHAR",
-    "flag": "BOOLEAN",
-}
+NO_ROOM = ("No space left", "quota exceeded", "File too large")
+ENDS = 1 << 16
 MEMORY = "2GB"
 POLL_S = 0.2
 Progress = Callable[[str, float], None]
@@ -76,8 +69,9 @@ def convert(
         progress: is told the name of a table and how much of it is done, in percent.
 
     Raises:
-        SourceError: a table cannot be read to its end, or has other rows afterwards than before. A table that was
-            begun is not there afterwards; those that were finished are.
+        SourceError: a table cannot be read to its end, has a value that is not understood, or has other rows afterwards
+            than before; there is no room; another run is at work. A table that was begun is not there afterwards; those
+            that were finished are, and can be used.
 
     Example:
         >>> convert("microns/v1300")  # doctest: +SKIP
@@ -90,34 +84,53 @@ def convert(
         raise SourceError("Each table would be there twice", where="--out", found=target, wanted="another folder")
     if not tables:
         raise SourceError("There is nothing to convert", where=folder, found="no known table", wanted=", ".join(TABLES))
-    target.mkdir(parents=True, exist_ok=True)
-    done = tuple(_convert_one(name, file, target, progress) for name, file in tables.items())
-    if (folder / TOML).exists():
-        shutil.copyfile(folder / TOML, target / TOML)
-    return done
+    with _alone(target) as work:
+        there = {name: _done_before(name, file, target) for name, file in tables.items()}
+        if (folder / TOML).exists():
+            shutil.copyfile(folder / TOML, target / TOML)
+        return tuple(there[name] or _convert_one(name, file, target, work, progress) for name, file in tables.items())
 
 
-def _convert_one(name: str, source: Path, target: Path, progress: Progress) -> Converted:
-    final, part = target / f"{name}.parquet", target / f"{name}.parquet.part"
-    origin = f"{source.name}, {sum(file.stat().st_size for file in parts_of(source))} bytes"
-    if final.exists():
+def _done_before(name: str, source: Path, target: Path) -> Converted | None:
+    """Return what an earlier run made of this table."""
+    final, origin = target / f"{name}.parquet", _origin(source)
+    if not final.exists():
+        return None
+    with reading(final):
         footer = pyarrow.parquet.read_metadata(final)
-        stated = (footer.metadata or {}).get(b"converted_from", b"").decode()
-        if stated != origin:
-            raise SourceError(
-                "There is a table of another origin",
-                where=final,
-                found=stated or "a file that c2n convert did not write",
-                wanted=origin,
-                fix="remove it, or choose another --out",
-            )
-        return Converted(name, final, footer.num_rows, done_before=True)
+    stated = (footer.metadata or {}).get(b"converted_from", b"").decode()
+    if stated != origin:
+        raise SourceError(
+            "There is a table of another origin",
+            where=final,
+            found=stated or "a file that c2n convert did not write",
+            wanted=origin,
+            fix="remove it, or choose another --out",
+        )
+    return Converted(name, final, footer.num_rows, done_before=True)
+
+
+def _origin(source: Path) -> str:
+    """Name a table, its length and how its files begin and end: two versions differ there, and it is quick."""
+    length, ends = 0, hashlib.sha256()
+    for part in parts_of(source):
+        with part.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            for start in (0, max(size - ENDS, 0)):
+                file.seek(start)
+                ends.update(file.read(ENDS))
+        length += size
+    return f"{source.name}, {length} bytes, ends {ends.hexdigest()[:16]}"
+
+
+def _convert_one(name: str, source: Path, target: Path, work: Path, progress: Progress) -> Converted:
+    final, part = target / f"{name}.parquet", work / f"{name}.parquet"
     stop = Event()
-    with _engine(target, part) as engine, ThreadPoolExecutor(2) as threads:
-        with reading(source.name):
-            query = _query(engine, name, source)
+    with _engine(work) as engine, ThreadPoolExecutor(2) as threads:
+        with reading(source.name), _writing(target, work), values(source.name):
+            query = in_order(engine, name, source)
             rows_in = threads.submit(_count, source, stop)  # by another reader than the one that converts
-            labels = f"converted_from: {sql_text(origin)}, materialization: {sql_text(stated_in(source))}"
+            labels = f"converted_from: {sql_text(_origin(source))}, materialization: {sql_text(stated_in(source))}"
             options = f"FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, KV_METADATA {{{labels}}}"
             written = threads.submit(engine.execute, f"COPY ({query}) TO {sql_text(part)} ({options})")
             try:
@@ -137,55 +150,59 @@ def _convert_one(name: str, source: Path, target: Path, progress: Progress) -> C
 
 
 @contextmanager
-def _engine(target: Path, part: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Start DuckDB with bounded memory; it sorts what is larger in files beside the output. Leave only the output."""
-    beside = target / ".converting"
-    part.unlink(missing_ok=True)
-    shutil.rmtree(beside, ignore_errors=True)
+def _alone(target: Path) -> Iterator[Path]:
+    """Make a place to work in, beside the output and for one run only; nothing stays there, even of a killed run."""
+    work = target / ".converting"
+    lock = FileLock(target / ".converting.lock", blocking=False)
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout as error:
+        raise SourceError("Another c2n convert is at work", where=target, fix="wait until it is done") from error
+    except OSError as error:
+        raise _not_written(target, error) from error
+    try:
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir()
+        yield work
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+        Path(lock.lock_file).unlink(missing_ok=True)
+        lock.release()
+
+
+@contextmanager
+def _engine(work: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Start DuckDB with bounded memory; it sorts what is larger in files."""
     settings: dict[str, Any] = {
         "memory_limit": MEMORY,
-        "temp_directory": str(beside),
+        "temp_directory": str(work / "sorting"),
         "preserve_insertion_order": "false",
     }
+    with duckdb.connect(config=settings) as engine:
+        yield engine
+
+
+@contextmanager
+def _writing(target: Path, work: Path) -> Iterator[None]:
+    """Tell what goes wrong with the output from a file that cannot be read."""
     try:
-        with duckdb.connect(config=settings) as engine:
-            yield engine
-    finally:
-        part.unlink(missing_ok=True)
-        shutil.rmtree(beside, ignore_errors=True)
+        yield
+    except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+        if isinstance(error, duckdb.IOException) and str(work) not in str(error):
+            raise
+        raise _not_written(target, error) from error
 
 
-def _query(engine: duckdb.DuckDBPyConnection, name: str, source: Path) -> str:
-    """Return the rows of a table, typed and in order, as SQL."""
-    if is_text(source):
-        types, headed = columns_of(source)
-        if headed:
-            shape = TABLES[name]
-            kinds = {**shape.required, **shape.optional}
-            types = {column: SQL_KINDS[kinds[column]] if column in kinds else "VARCHAR" for column in types}
-        rows = csv_rows(str(source), names=list(types), headed=headed)
-        select, columns = ", ".join(starmap(_typed, types.items())), list(types)
-    else:
-        if source.name.endswith(".feather"):
-            engine.register("rows_of_feather", pyarrow.feather.read_table(source, memory_map=True))
-            rows = "rows_of_feather"
-        else:
-            rows = parquet_rows([str(part) for part in parts_of(source)], in_folder=source.is_dir())
-        select, columns = "*", engine.sql(f"FROM {rows}").columns
-    order = [_name(column) for column in ORDER.get(name, ("id",)) if column in columns]
-    return f"SELECT {select} FROM {rows} ORDER BY {', '.join(order) or 'ALL'}"
-
-
-def _typed(column: str, kind: str) -> str:
-    """Turn text into a value; DuckDB by itself would take 8.64e17 for an id, and that is not the id it once was."""
-    name = _name(column)
-    if kind == "VARCHAR":
-        return name
-    if not kind.endswith("INT") and kind != "INTEGER":
-        return f"CAST({name} AS {kind}) AS {name}"
-    message = f"{sql_text(f'column {column} is not a whole number: ')} || {name}"
-    whole = f"WHEN {name} IS NULL OR regexp_full_match({name}, '-?[0-9]+') THEN CAST({name} AS {kind})"
-    return f"CASE {whole} ELSE error({message}) END AS {name}"
+def _not_written(target: Path, error: Exception) -> SourceError:
+    found = str(error).strip().splitlines()[0]
+    full = isinstance(error, duckdb.OutOfMemoryException) or any(word in found for word in NO_ROOM)
+    return SourceError(
+        "There is no room" if full else "The table cannot be written",
+        where=target,
+        found=found,
+        fix="make room there, or choose another --out",
+    )
 
 
 def _count(source: Path, stop: Event | None = None) -> int:
@@ -214,7 +231,3 @@ def _wait(engine: duckdb.DuckDBPyConnection, work: Future[Any], tell: Callable[[
     except BaseException:
         engine.interrupt()
         raise
-
-
-def _name(column: str) -> str:
-    return '"' + column.replace('"', '""') + '"'

@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,7 +14,17 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 from published_dumps import NAMES, WRITERS, dumped, in_one_column, write_dump
-from published_tables import CENSUS, CONNECTIONS, FORMS, PROOFREADING, SYNAPSES, eight_cells, synapse_rows, write_tables
+from published_tables import (
+    CENSUS,
+    CONNECTIONS,
+    FORMS,
+    PROOFREADING,
+    SYNAPSES,
+    change,
+    eight_cells,
+    synapse_rows,
+    write_tables,
+)
 
 from connectome2net.cli import c2n
 from connectome2net.errors import SourceError
@@ -79,7 +90,9 @@ def test_a_second_run_skips_what_is_done_and_refuses_what_came_from_elsewhere(tm
     assert [table.rows for table in second] == [table.rows for table in first]
     assert [table.file.stat().st_mtime_ns for table in second] == times
     write_dump(folder, PROOFREADING, eight_cells()[PROOFREADING].slice(1), stem=PROOFREADING)
-    with pytest.raises(SourceError, match=r"table of another origin\n.*proofreading\S+.parquet\n.*csv.gz, \d+ bytes"):
+    with pytest.raises(
+        SourceError, match=r"table of another origin\n.*proofreading\S+.parquet\n.*csv.gz, \d+ bytes, ends"
+    ):
         convert(folder)
     pq.write_table(pa.table({"a": [1]}), folder / "parquet" / f"{PROOFREADING}.parquet")
     with pytest.raises(SourceError, match=r"another origin\n.*\n.*a file that c2n convert did not write\n"):
@@ -98,10 +111,13 @@ def test_what_is_no_id_is_refused_and_leaves_no_file(tmp_path, value):
     fields = lines[3].split(",")
     lines[3] = ",".join([*fields[:2], value or "x", *fields[3:]])
     file.write_bytes(gzip.compress("\r\n".join(lines).encode()))
-    with pytest.raises(SourceError, match=rf"cannot be read\n.*synapses_pni_2.csv.gz\n.*{value or 'x'}"):
+    with pytest.raises(
+        SourceError,
+        match=rf"A value is not understood\n.*{SYNAPSES}.csv.gz, column pre_pt_root_id\n.*{value or 'x'}\n.*whole",
+    ):
         convert(folder)
     assert f"{SYNAPSES}.parquet" not in left_in(folder / "parquet")
-    assert not [name for name in left_in(folder / "parquet") if "part" in name.split(".") or name.startswith(".")]
+    assert not [name for name in left_in(folder / "parquet") if name.startswith(".")]
 
 
 def test_a_gz_file_that_ends_too_early_is_refused_and_leaves_no_file(tmp_path):
@@ -110,7 +126,7 @@ def test_a_gz_file_that_ends_too_early_is_refused_and_leaves_no_file(tmp_path):
     file.write_bytes(file.read_bytes()[:-9])
     with pytest.raises(SourceError, match=r"cannot be read\n.*merged.csv.gz\n.*ends too early"):
         convert(folder)
-    assert left_in(folder / "parquet") == [f"{CENSUS}.parquet"]
+    assert left_in(folder / "parquet") == [f"{CENSUS}.parquet", "source.toml"]
 
 
 def test_a_text_that_goes_on_in_the_next_line_is_one_row(tmp_path):
@@ -127,7 +143,7 @@ def test_lost_rows_are_noticed(tmp_path, monkeypatch):
     monkeypatch.setattr("connectome2net.sources.convert._count_records", lambda source: 9)
     with pytest.raises(SourceError, match=r"Rows were lost\n.*slanted_ref.csv\n.*8 rows written\n.*9 rows read"):
         convert(folder)
-    assert left_in(folder / "parquet") == []
+    assert left_in(folder / "parquet") == ["source.toml"]
 
 
 def test_nothing_to_convert_and_no_place_to_put_it(tmp_path):
@@ -145,6 +161,60 @@ def test_the_command_says_what_it_wrote_and_what_comes_next(tmp_path):
         assert done.exit_code == 0, done.output
         assert words in done.output
         assert f"c2n extract --source {folder / 'parquet'}" in done.output
+
+
+def test_what_belongs_to_another_folder_is_left_as_it_is(tmp_path):
+    """Equal names and lengths do not make two tables one; nor is the source.toml of others written over."""
+    first, second = (write_tables(tmp_path / name, eight_cells(), form="csv") for name in "ab")
+    convert(first, out=tmp_path / "out")
+    before = {name: (tmp_path / "out" / name).read_bytes() for name in left_in(tmp_path / "out")}
+    (second / "source.toml").write_text('dataset = "another"')
+    file = second / f"{CONNECTIONS}.csv"
+    file.write_text(file.read_text().replace(",2,", ",3,"))
+    with pytest.raises(SourceError, match=r"another origin\n.*connections_with_nuclei.parquet"):
+        convert(second, out=tmp_path / "out")
+    assert {name: (tmp_path / "out" / name).read_bytes() for name in left_in(tmp_path / "out")} == before
+
+
+def test_two_at_once_do_not_spoil_each_others_work(tmp_path):
+    folder = write_tables(tmp_path, with_synapses(), form="csv.gz")
+
+    def meanwhile(name, percent):
+        if percent == 100:
+            with pytest.raises(SourceError, match=rf"Another c2n convert is at work\n.*{folder / 'parquet'}\n.*wait"):
+                convert(folder)
+            met.append(name)
+
+    met = []
+    assert len(convert(folder, progress=meanwhile)) == len(met) == 4
+    assert all(table.done_before for table in convert(folder))
+
+
+@pytest.mark.parametrize("limit", [500, 40_000])
+def test_no_room_is_not_a_broken_file(tmp_path, limit):
+    """In a process of its own, whose files may not grow beyond a limit."""
+    resource = pytest.importorskip("resource", reason="needs limits of a process")
+    folder = write_tables(tmp_path, eight_cells())
+    ids = np.random.default_rng(0).integers(1, 2**60, 20_000)
+    rows = {"id": ids, "pre_pt_root_id": ids, "post_pt_root_id": ids}
+    pq.write_table(pa.table(rows), folder / f"{SYNAPSES}.parquet")
+
+    def limited():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+    command = [sys.executable, "-c", "from connectome2net.cli import main; main()", "convert", str(folder)]
+    run = subprocess.run(command, preexec_fn=limited, stderr=subprocess.PIPE, text=True, check=False)
+    assert run.returncode == 1
+    assert re.search(rf"There is no room\n.*{folder / 'parquet'}\n.*File too large\n.*--out", run.stderr), run.stderr
+    assert not [name for name in left_in(folder / "parquet") if name.startswith((".", SYNAPSES))]
+
+
+def test_a_place_where_nothing_can_be_written(tmp_path):
+    folder = write_tables(tmp_path / "in", eight_cells())
+    (tmp_path / "file").touch()
+    with pytest.raises(SourceError, match=r"The table cannot be written\n.*file/out\n.*Not a directory"):
+        convert(folder, out=tmp_path / "file" / "out")
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +248,7 @@ def test_stopped_at_any_moment_it_leaves_nothing_that_looks_finished_and_goes_on
         stopped += run.returncode != 0
         if stop == signal.SIGINT and run.returncode:
             assert run.returncode in (130, -signal.SIGINT), words
-            assert not [name for name in left_in(out) if name.endswith(".part") or name == ".converting"]
+            assert not [name for name in left_in(out) if name.startswith(".")]
         for file in out.glob("*.parquet"):
             assert pq.read_metadata(file).num_rows in (8, 9, 6, 1_000_000)
     assert stopped
@@ -188,3 +258,16 @@ def test_stopped_at_any_moment_it_leaves_nothing_that_looks_finished_and_goes_on
     assert left_in(out) == sorted(
         [f"{name}.parquet" for name in (CENSUS, CONNECTIONS, PROOFREADING, SYNAPSES)] + ["source.toml"]
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "value", "wanted"),
+    [(CENSUS, "volume", "large", "numbers"), (PROOFREADING, "status_axon", "maybe", "true/false or t/f")],
+)
+def test_a_value_that_is_not_understood_is_named(tmp_path, name, column, value, wanted):
+    tables = eight_cells()
+    rows = [value, *map(str, tables[name].column(column).to_pylist()[1:])]
+    tables[name] = change(tables[name], column, rows)
+    message = rf"A value is not understood\n.*{name}.csv, column {column}\n.*{value}\n.*{wanted}"
+    with pytest.raises(SourceError, match=message):
+        convert(write_tables(tmp_path, tables, form="csv"))
