@@ -473,7 +473,15 @@ WRONG = {
     },
     "a key with a slip": (
         {"edges": {"count": None, "cout": "n"}},
-        r"Unknown key in the mapping[\s\S]*edges\.cout[\s\S]*wanted: .*\bpre, post, count, size",
+        r"Unknown key in the mapping[\s\S]*edges\.cout[\s\S]*wanted: .*\bpre, post, size, count",
+    ),
+    "a column for two things": (
+        {"edges": {"size": "n"}},
+        r"does not fit together[\s\S]*, edges\n[\s\S]*a column each for pre, post, count, size",
+    ),
+    "both ends in one column": (
+        {"edges": None, "synapses": {"file": "edges.csv", "pre": "to", "post": "to"}},
+        r"does not fit together[\s\S]*, synapses\n[\s\S]*a column each for pre, post",
     ),
     "a unit that is none": (
         {"cells": {"position_unit": "mm"}},

@@ -165,38 +165,47 @@ class Cells(Words, Labels):
         return units[self.position_unit or "nm"]
 
 
-class Edges(File):
+class Links(File):
+    """Connections; each key names a column of its own.
+
+    Attributes:
+        pre: presynaptic cell.
+        post: postsynaptic cell.
+        size: size, of all its synapses if there are several, in voxels of the cleft.
+    """
+
+    pre: str
+    post: str
+    size: str | None = None
+
+    @model_validator(mode="after")
+    def _each_its_own(self) -> Self:
+        keys = [key for key in ("pre", "post", "count", "id", "size") if getattr(self, key, None)]
+        if len({getattr(self, key) for key in keys}) < len(keys):
+            raise ValueError(f"a column each for {', '.join(keys)}")
+        return self
+
+
+class Edges(Links):
     """A table with one row per connected pair, or per pair and neuropil.
 
     Attributes:
-        pre: presynaptic cell.
-        post: postsynaptic cell.
         count: number of synapses.
-        size: their total size, in voxels of the cleft.
         repeated_pairs: several rows of one pair are an error, or summed.
     """
 
-    pre: str
-    post: str
     count: str
-    size: str | None = None
     repeated_pairs: Literal["refuse", "sum"] = "refuse"
 
 
-class Synapses(File):
+class Synapses(Links):
     """A table with one row per synapse.
 
     Attributes:
-        pre: presynaptic cell.
-        post: postsynaptic cell.
         id: the synapse.
-        size: its size, in voxels of the cleft.
     """
 
-    pre: str
-    post: str
     id: str | None = None
-    size: str | None = None
 
 
 class Depth(Section):
