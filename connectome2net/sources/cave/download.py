@@ -116,6 +116,7 @@ class Download:
                 raise _too_large(count, limited_to, where=f"{self.server.address}/{query.table}")
             if last:
                 _refuse_difference(len(frame), count, where=f"{self.server.address}/{query.table}")
+        _refuse_narrow(frame, query, where=f"{self.server.address}/{query.table}")
         piece = _typed(frame, query.table)
         _refuse_foreign(piece, query, where=f"{self.server.address}/{query.table}")
         _refuse_repeated(piece, where=f"{self.server.address}/{query.table}")
@@ -139,7 +140,12 @@ def _typed(frame: pd.DataFrame, table: str) -> pa.Table:
                 wanted="whole numbers (int64): a float cannot hold an id above 2^53",
                 fix="tell those who run the server; c2n does not guess ids",
             )
-        columns[name] = column.cast(ARROW[kind]) if kind in ARROW else column
+        try:
+            columns[name] = column.cast(ARROW[kind]) if kind in ARROW else column
+        except pa.ArrowException as error:
+            raise SourceError(
+                "A column cannot be read", where=f"{table}, column {name}", found=error, wanted=ARROW[kind]
+            ) from error
     return pa.table(columns).replace_schema_metadata(None)
 
 
@@ -149,7 +155,10 @@ def _together(pieces: list[pa.Table], table: str) -> pa.Table:
         shape = TABLES[table]
         kinds = {"id": "id", **shape.required}
         return pa.schema([(name, ARROW.get(kind, pa.bool_())) for name, kind in sorted(kinds.items())]).empty_table()
-    return pa.concat_tables(pieces, promote_options="permissive").combine_chunks().sort_by("id")
+    try:
+        return pa.concat_tables(pieces, promote_options="permissive").combine_chunks().sort_by("id")
+    except pa.ArrowException as error:
+        raise SourceError("Pieces do not fit together", where=table, found=error, fix=ANEW) from error
 
 
 def _too_large(count: int, limited_to: int, *, where: str) -> SourceError:
@@ -181,6 +190,17 @@ def _refuse_repeated(rows: pa.Table, *, where: str) -> None:
             found=f"{rows.num_rows - different:,} repeated ids among {rows.num_rows:,} rows",
             wanted="every id once",
             fix=ANEW,
+        )
+
+
+def _refuse_narrow(frame: pd.DataFrame, query: Query, *, where: str) -> None:
+    if missing := [name for name in query.columns or ("id",) if name not in frame]:
+        raise SourceError(
+            "The server leaves a column out",
+            where=where,
+            found=", ".join(map(str, frame)),
+            wanted=", ".join(missing),
+            fix="take another server, or the published dumps",
         )
 
 

@@ -7,6 +7,7 @@ token makes the old one invalid), never written and never shown.
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 
 from caveclient.auth import AuthClient, default_token_file
@@ -35,10 +36,10 @@ def find_token(server: str) -> Token:
         server: address of the global server; CAVEclient keeps a file for each.
 
     Raises:
-        SourceError: there is none, or CAVEclient's file is broken.
+        SourceError: there is none, it cannot be one, or CAVEclient's file is broken.
     """
     if text := os.environ.get("CAVE_TOKEN", "").strip():
-        return Token(text, "CAVE_TOKEN")
+        return _checked(Token(text, "CAVE_TOKEN"), server)
     files = f"CAVEclient's file ({default_token_file})"
     try:
         text = AuthClient(server_address=server).token
@@ -54,7 +55,20 @@ def find_token(server: str) -> Token:
             wanted="the token of a CAVE account",
             fix=_way_out(server),
         )
-    return Token(text.strip(), files)
+    return _checked(Token(text.strip(), files), server)
+
+
+def _checked(token: Token, server: str) -> Token:
+    """Refuse what no request can carry, without showing it."""
+    if re.fullmatch("[!-~]+", token.text) is None:
+        raise SourceError(
+            "This is no CAVE token",
+            where=token.place,
+            found=f"{len(token.text)} characters, some of them blanks, line breaks or not ASCII",
+            wanted="letters and digits on one line",
+            fix=_way_out(server),
+        )
+    return token
 
 
 def has_token() -> bool:

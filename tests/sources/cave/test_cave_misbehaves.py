@@ -1,6 +1,7 @@
 """A server that cuts, shuffles, fails, hangs, breaks off or miscounts: the right rows, or one clear error."""
 
 import io
+import json
 import os
 import re
 import shutil
@@ -11,11 +12,12 @@ from itertools import chain
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
-from cave_server import FOR_EVER, HASTY, TERMS
+from cave_server import FOR_EVER, HASTY, TERMS, TOKEN
 from hypothesis import given
 from hypothesis import strategies as st
-from published_tables import CENSUS, CONNECTIONS, SYNAPSES, eight_cells, root, synapse_rows
+from published_tables import CENSUS, CONNECTIONS, PROOFREADING, SYNAPSES, eight_cells, root, synapse_rows
 
 from connectome2net.errors import SourceError
 from connectome2net.sources import open_source
@@ -23,6 +25,7 @@ from connectome2net.sources.cave.cache import STALE_S, Cache
 from connectome2net.sources.cave.open import open_cave
 from connectome2net.sources.cave.progress import Progress
 from connectome2net.sources.cave.query import Among, Rows
+from connectome2net.sources.cave.server import Server
 
 CELLS = np.array([root(nucleus) for nucleus in (10, 20, 30, 40, 50, 60, 70, 80)])
 ROWS = synapse_rows(eight_cells()[CONNECTIONS])
@@ -193,6 +196,75 @@ def test_ids_that_are_floats_are_refused(cave):
     cave.wrong.floats = True
     with pytest.raises(SourceError, match=r"An id has the wrong type\n.*column id\n.*double.*\n.*2\^53"):
         fetch()
+
+
+def sends(monkeypatch, change):
+    """Change every frame that arrives."""
+    rows = Server.rows
+    monkeypatch.setattr(Server, "rows", lambda server, query: (change(rows(server, query)[0]), None))
+
+
+def test_ids_beyond_int64_are_refused(cave):
+    rows = cave.tables["nucleus_detection_v0"]
+    at = rows.column_names.index("pt_root_id")
+    beyond = pa.array([2**63 + 5] * rows.num_rows, pa.uint64())
+    cave.tables = cave.tables | {"nucleus_detection_v0": rows.set_column(at, "pt_root_id", beyond)}
+    with pytest.raises(
+        SourceError, match=r"A column cannot be read\n.*, column pt_root_id\n.*9223372036854775813.*\n.*int64"
+    ):
+        fetch()
+
+
+@pytest.mark.parametrize(
+    ("missing", "asked"),
+    [("id", lambda: open_cave(patience=HASTY)), ("id", fetch), ("post_pt_root_id", fetch)],
+    ids=["tables", "synapses", "ends"],
+)
+def test_rows_without_what_was_asked_for_are_refused(cave, monkeypatch, missing, asked):
+    if asked is fetch:
+        open_cave(patience=HASTY)
+    sends(monkeypatch, lambda frame: frame.drop(columns=missing))
+    with pytest.raises(SourceError, match=rf"The server leaves a column out\n.*\n[\s\S]*wanted: +{missing}"):
+        asked()
+
+
+def test_pieces_that_do_not_fit_together_are_an_error_and_are_fetched_anew(cave, monkeypatch, tmp_path):
+    def changed(frame):
+        if "status_axon" in frame and frame.id.min() > 3:
+            return frame.assign(status_axon=frame.status_axon.map({True: "t", False: "f"}))
+        return frame
+
+    with monkeypatch.context() as patched:
+        sends(patched, changed)
+        with pytest.raises(
+            SourceError, match=rf"Pieces do not fit together\n.*{PROOFREADING}\n.*bool[\s\S]*fetched anew"
+        ):
+            fetch(piece_rows=3)
+    assert not list((tmp_path / "cache").rglob(f"{PROOFREADING}/*"))
+    assert is_right(fetch(piece_rows=3))
+
+
+@pytest.mark.parametrize("text", ["0123\n4567", "schlüssel", "токен", "two words", "a\x7fb"])
+@pytest.mark.parametrize("place", ["CAVE_TOKEN", "CAVEclient's file"])
+def test_a_token_that_cannot_be_one_is_not_sent_and_not_shown(cave, monkeypatch, tmp_path, text, place):
+    if place == "CAVE_TOKEN":
+        monkeypatch.setenv("CAVE_TOKEN", text)
+    else:
+        monkeypatch.delenv("CAVE_TOKEN")
+        secrets = tmp_path / "home" / ".cloudvolume" / "secrets"
+        secrets.mkdir(parents=True)
+        (secrets / "cave-secret.json").write_text(json.dumps({"token": text}))
+    with pytest.raises(
+        SourceError, match=rf"This is no CAVE token\n.*{place}[\s\S]*\n.*{len(text)} characters"
+    ) as caught:
+        open_source("cave")
+    assert text not in str(caught.value)
+    assert not cave.asked
+
+
+def test_blanks_around_a_token_are_not_part_of_it(cave, monkeypatch):
+    monkeypatch.setenv("CAVE_TOKEN", f" \t{TOKEN}\r\n")
+    assert is_right(fetch())
 
 
 def test_no_token(cave, monkeypatch):
