@@ -53,6 +53,8 @@ class Misbehaviour:
     refuses: int = 0
     missing_terms: bool = False
     redirects: bool = False
+    location: str = "https://accounts.example.org/login"
+    login_page: bool = False
     slow_s: float = 0.0
     rows_left: int = FOR_EVER
 
@@ -223,7 +225,9 @@ class Handler(BaseHTTPRequestHandler):
         """Answer as middle_auth_client does."""
         wrong = self.cave.wrong
         if wrong.redirects:
-            self._send(302, b"", {"Location": "https://accounts.example.org/login"})
+            self._send(302, b"", {"Location": wrong.location} if wrong.location else {})
+        elif wrong.login_page:
+            self._send(200, b"\n<!doctype html><title>Sign in</title>", {"Content-Type": "text/html"})
         elif self.headers.get("Authorization") != f"Bearer {TOKEN}":
             self._fail(401, "Unauthorized - Token is Invalid or Expired", error="invalid_token")
         elif wrong.missing_terms and self.path.startswith("/materialize/api"):

@@ -17,7 +17,7 @@ import click
 from connectome2net.errors import SourceError
 
 if TYPE_CHECKING:
-    from connectome2net.sources.cave.health import Finding
+    from connectome2net.sources.cave.health import Condition
 
 PACKAGE = "connectome2net"
 NAMED = ("torch", "numpy", "pandas", "pyarrow", "duckdb", "ibis-framework", "caveclient")
@@ -32,26 +32,26 @@ MARKS = {"ok": ("ok", "green"), "warning": ("warning", "yellow"), "problem": ("p
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 def doctor(source: str | None, as_json: bool) -> None:
     """Check packages, devices, disk, the CAVE token, its server and version; say what is wrong."""
-    findings = [*_packages(), *_devices(), *_disk(), *_cave(source)]
-    well = all(finding.state != "problem" for finding in findings)
+    conditions = [*_packages(), *_devices(), *_disk(), *_cave(source)]
+    well = all(condition.state != "problem" for condition in conditions)
     if as_json:
-        rows = [{"name": f.name, "state": f.state, "text": f.text} for f in findings]
+        rows = [{"name": c.name, "state": c.state, "text": c.text} for c in conditions]
         click.echo(json.dumps({"well": well, "findings": rows}, indent=1, ensure_ascii=False))
     else:
-        for finding in findings:
-            word, colour = MARKS[finding.state]
-            text = finding.text.replace("\n", "\n" + " " * 21)
-            click.echo(f"{click.style(f'{word:<8}', fg=colour)} {finding.name:<11} {text}")
+        for condition in conditions:
+            word, colour = MARKS[condition.state]
+            text = condition.text.replace("\n", "\n" + " " * 21)
+            click.echo(f"{click.style(f'{word:<8}', fg=colour)} {condition.name:<11} {text}")
     sys.exit(0 if well else 1)
 
 
-def _packages() -> Iterator[Finding]:
+def _packages() -> Iterator[Condition]:
     """Compare what is installed with what the package asks for."""
     from importlib.metadata import PackageNotFoundError, requires, version
 
     from packaging.requirements import Requirement
 
-    from connectome2net.sources.cave.health import Finding
+    from connectome2net.sources.cave.health import Condition
 
     python = ".".join(map(str, sys.version_info[:3]))
     there, wrong = [f"{PACKAGE} {version(PACKAGE)}"], []
@@ -66,32 +66,32 @@ def _packages() -> Iterator[Finding]:
             wrong.append(f"{wanted.name} is {found}, wanted {wanted.specifier or 'any'}")
         if wanted.name in NAMED:
             there.append(f"{wanted.name} {found}")
-    yield Finding("python", "ok", python)
+    yield Condition("python", "ok", python)
     if wrong:
-        yield Finding("packages", "problem", "; ".join(wrong) + "\npip install -c constraints.txt connectome2net")
+        yield Condition("packages", "problem", "; ".join(wrong) + "\npip install -c constraints.txt connectome2net")
     else:
-        yield Finding("packages", "ok", ", ".join(there))
+        yield Condition("packages", "ok", ", ".join(there))
 
 
-def _devices() -> Iterator[Finding]:
+def _devices() -> Iterator[Condition]:
     import torch
 
-    from connectome2net.sources.cave.health import Finding
+    from connectome2net.sources.cave.health import Condition
 
     names = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
     names += ["mps"] if torch.mps.is_available() else []
-    yield Finding("devices", "ok", ", ".join([f"cpu, {torch.get_num_threads()} threads", *names]))
+    yield Condition("devices", "ok", ", ".join([f"cpu, {torch.get_num_threads()} threads", *names]))
     if torch.backends.mkl.is_available():  # type: ignore[no-untyped-call]
-        yield Finding("mkl", "ok", "sparse products on the CPU use MKL")
+        yield Condition("mkl", "ok", "sparse products on the CPU use MKL")
     else:
-        yield Finding("mkl", "warning", "torch is built without MKL: sparse products on the CPU are slower")
+        yield Condition("mkl", "warning", "torch is built without MKL: sparse products on the CPU are slower")
 
 
-def _disk() -> Iterator[Finding]:
+def _disk() -> Iterator[Condition]:
     import shutil
 
     from connectome2net.sources.cave.cache import cache_root
-    from connectome2net.sources.cave.health import Finding
+    from connectome2net.sources.cave.health import Condition
 
     for name, folder, way_out in (
         ("cache", cache_root(), "another folder: C2N_CACHE=DIR"),
@@ -100,24 +100,24 @@ def _disk() -> Iterator[Finding]:
         there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
         free = shutil.disk_usage(there).free / 1e9
         if not there.is_dir() or not os.access(there, os.W_OK):
-            yield Finding(name, "problem", f"{folder} cannot be written\ntake {way_out}")
+            yield Condition(name, "problem", f"{folder} cannot be written\ntake {way_out}")
         elif free < ROOM_GB:
-            yield Finding(name, "warning", f"{folder}: {free:.1f} GB free\nmake room, or take {way_out}")
+            yield Condition(name, "warning", f"{folder}: {free:.1f} GB free\nmake room, or take {way_out}")
         else:
-            yield Finding(name, "ok", f"{folder}: {free:,.0f} GB free")
+            yield Condition(name, "ok", f"{folder}: {free:,.0f} GB free")
 
 
-def _cave(source: str | None) -> Iterator[Finding]:
+def _cave(source: str | None) -> Iterator[Condition]:
     """Examine CAVE; what fails is a problem only to those who asked for it."""
     from connectome2net.sources.cave.address import is_cave, read_address
-    from connectome2net.sources.cave.health import Finding, examine
+    from connectome2net.sources.cave.health import Condition, examine
 
     if source is not None and not is_cave(source):
         raise SourceError(
             "doctor looks at CAVE only", where="--source", found=source, wanted="cave[:DATASTACK][@VERSION]"
         )
-    for finding in examine(read_address(source or "cave")):
-        if finding.state == "problem" and source is None:
-            yield Finding(finding.name, "warning", f"{finding.text}\n(needed for --source cave only)")
+    for condition in examine(read_address(source or "cave")):
+        if condition.state == "problem" and source is None:
+            yield Condition(condition.name, "warning", f"{condition.text}\n(needed for --source cave only)")
         else:
-            yield finding
+            yield condition

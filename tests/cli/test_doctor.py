@@ -96,9 +96,10 @@ def test_without_a_network_it_is_quick(monkeypatch):
     [
         ({"missing_terms": True}, "version", "The terms of use are not accepted\n"),
         ({"refuses": 10**9}, "version", "CAVE says that this account may not see these data\n"),
-        ({"redirects": True}, "server", "CAVE does not accept the token\n"),
+        ({"redirects": True}, "server", "This is no answer of CAVE\n"),
+        ({"login_page": True}, "server", "This is no answer of CAVE\n"),
     ],
-    ids=["terms", "permission", "login"],
+    ids=["terms", "permission", "login", "page"],
 )
 def test_what_the_server_refuses_is_a_problem(cave, wrong, name, text):
     for key, value in wrong.items():

@@ -1,6 +1,6 @@
 """Whether CAVE can be used, step by step.
 
-Enters: an address. Leaves: findings, each ok, warning or problem; after the first problem nothing more is asked.
+Enters: an address. Leaves: conditions, each ok, warning or problem; after the first problem nothing more is asked.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SOON_DAYS = 60
 
 
 @dataclass(frozen=True)
-class Finding:
+class Condition:
     """One thing that was looked at.
 
     Attributes:
@@ -37,34 +37,34 @@ class Finding:
     text: str
 
 
-def examine(address: Address, *, patience: Patience = QUICK) -> Iterator[Finding]:
+def examine(address: Address, *, patience: Patience = QUICK) -> Iterator[Condition]:
     """Look for the token, the server, the datastack, the version and its tables, until one of them fails."""
     at = "token"
     try:
         token = find_token(address.server)
-        yield Finding("token", "ok", f"found in {token.place}")
+        yield Condition("token", "ok", f"found in {token.place}")
         at = "server"
         server = connect(address, token, patience=patience)
-        yield Finding("server", "ok", f"{address.server} answers, accepts the token and knows {address.datastack}")
+        yield Condition("server", "ok", f"{address.server} answers, accepts the token and knows {address.datastack}")
         at = "version"
         check_version(server)
         yield _expiry(server)
         at = "tables"
         yield _tables(server)
     except SourceError as error:
-        yield Finding(at, "problem", str(error))
+        yield Condition(at, "problem", str(error))
 
 
-def _expiry(server: Server) -> Finding:
+def _expiry(server: Server) -> Condition:
     text = f"{server.address.version} is there, the terms of use are accepted; it"
     if (expires := server.expires()) is None:
-        return Finding("version", "ok", f"{text} never expires")
+        return Condition("version", "ok", f"{text} never expires")
     soon = (expires - datetime.now(UTC)).days < SOON_DAYS
-    return Finding("version", "warning" if soon else "ok", f"{text} expires on {expires:%Y-%m-%d}")
+    return Condition("version", "warning" if soon else "ok", f"{text} expires on {expires:%Y-%m-%d}")
 
 
-def _tables(server: Server) -> Finding:
+def _tables(server: Server) -> Condition:
     there = set(server.tables())
     known = sorted(there & set(TABLES))
     state: Literal["ok", "warning"] = "ok" if SYNAPSES in there else "warning"
-    return Finding("tables", state, f"{len(there)} tables, among them {', '.join(known) or 'none that c2n reads'}")
+    return Condition("tables", state, f"{len(there)} tables, among them {', '.join(known) or 'none that c2n reads'}")

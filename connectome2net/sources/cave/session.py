@@ -67,7 +67,9 @@ class Session(requests.Session):
         """Send, wait only so long, follow nowhere."""
         limits = {"timeout": (self.patience.connect_s, self.patience.read_s), "allow_redirects": False}
         response = super().send(request, **options | limits)
-        if response.is_redirect or response.status_code in (401, 403):
+        if 300 <= response.status_code < 400 or (response.ok and response.content.lstrip().startswith(b"<")):
+            raise _foreign(response)
+        if response.status_code in (401, 403):
             raise _refusal(response)
         unversioned = response.status_code == 404 and response.url.endswith("/version")  # CAVEclient knows what to do
         if not response.ok and not unversioned:
@@ -94,6 +96,17 @@ class Patient:
         """Keep ours."""
 
 
+def _foreign(response: requests.Response) -> SourceError:
+    to = f"{response.status_code}, a redirection to {response.headers.get('Location', 'nowhere')}"
+    return SourceError(
+        "This is no answer of CAVE",
+        where=response.url.split("?")[0],
+        found="a web page" if response.status_code < 300 else to,
+        wanted="data, not a login page",
+        fix="check the address of the global server (C2N_CAVE_SERVER), the token and the network (a proxy?)",
+    )
+
+
 def _refusal(response: requests.Response) -> SourceError:
     says = _said(response)
     where = response.url.split("?")[0]
@@ -112,11 +125,10 @@ def _refusal(response: requests.Response) -> SourceError:
             found=says.get("message", "403"),
             fix="ask who runs the datastack for access, or name another: --source cave:DATASTACK@VERSION",
         )
-    place = f"a redirection to {response.headers.get('Location', '')}" if response.is_redirect else "401"
     return SourceError(
         "CAVE does not accept the token",
         where=where,
-        found=says.get("message", place),
+        found=says.get("message", "401"),
         wanted="the newest token of this account: making one ends those before it",
         fix="copy it from /sticky_auth/settings/tokens of the server into CAVE_TOKEN; `c2n doctor` says which is used",
     )

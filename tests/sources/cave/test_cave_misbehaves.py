@@ -281,9 +281,18 @@ def test_a_token_that_is_not_accepted(cave, monkeypatch):
     assert "f" * 32 not in str(caught.value)
 
 
-def test_a_server_that_sends_to_a_login(cave):
-    cave.wrong.redirects = True
-    with pytest.raises(SourceError, match=r"does not accept the token\n.*\n.*redirection to https://accounts"):
+@pytest.mark.parametrize(
+    ("wrong", "found"),
+    [
+        ({"redirects": True}, "302, a redirection to https://accounts.example.org/login"),
+        ({"redirects": True, "location": ""}, "302, a redirection to nowhere"),
+        ({"login_page": True}, "a web page"),
+    ],
+    ids=["redirection", "redirection to nowhere", "page"],
+)
+def test_what_is_no_answer_of_cave_is_told_at_once(cave, wrong, found):
+    cave.wrong = replace(cave.wrong, **wrong)
+    with pytest.raises(SourceError, match=rf"no answer of CAVE\n.*{cave.address}.*\n.*{found}\n.*\n.*C2N_CAVE_SERVER"):
         open_source("cave")
 
 
