@@ -44,14 +44,14 @@ DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 CHUNK = 1 << 22
 
 
-def columns_of(file: Path) -> tuple[dict[str, str], bool]:
-    """Return the columns of a csv or csv.gz file and their types in DuckDB, and whether its first line names them.
+def columns_of(file: Path, *, delimiter: str = ",") -> tuple[dict[str, str], bool]:
+    """Return the columns of a text file and their types in DuckDB, and whether its first line names them.
 
     Raises:
         SourceError: nothing names the columns, or the header beside the file does not fit it.
     """
-    first = first_line(file) or ["nothing"]
-    if len(first) == 1 and (other := next((mark for mark in DELIMITERS if mark in first[0]), "")):
+    first = first_line(file, delimiter=delimiter) or ["nothing"]
+    if delimiter == "," and len(first) == 1 and (other := next((mark for mark in DELIMITERS if mark in first[0]), "")):
         raise SourceError(
             "The file is not divided by commas",
             where=file.name,
@@ -122,10 +122,10 @@ def _twice(names: list[str], where: str) -> SourceError:
     )
 
 
-def first_line(file: Path) -> list[str]:
+def first_line(file: Path, *, delimiter: str = ",") -> list[str]:
     """Return the fields of the first line."""
     with unpacked(file) as opened, io.TextIOWrapper(opened, encoding="utf-8-sig", newline="") as lines:
-        return next(csv.reader(lines), [])
+        return next(csv.reader(lines, delimiter=delimiter), [])
 
 
 def count_lines(file: Path, *, stop: Event | None = None) -> int:

@@ -6,6 +6,7 @@ memory.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -17,17 +18,21 @@ from ibis.backends import BaseBackend
 from connectome2net.errors import SourceError
 from connectome2net.sources.dump import columns_of, count_lines
 from connectome2net.sources.engine import read_csv, read_parquet, reading
-from connectome2net.sources.storage import let_open, place
+from connectome2net.sources.storage import is_local, let_open, place
 
 FORMS = (".parquet", ".feather", ".csv", ".csv.gz")
+LARGE = 1 << 30
+"""Bytes above which a file gets no digest: it would be read from end to end once more, only for that. Its number of
+rows, its size and the materialization stand for it."""
 
 
-def scan(engine: BaseBackend, path: str | os.PathLike[str]) -> ir.Table:
+def scan(engine: BaseBackend, path: str | os.PathLike[str], *, delimiter: str = "") -> ir.Table:
     """Let an engine see a table. CSV comes as text, so that no reader guesses that an id is a float.
 
     Args:
         engine: what will run the scan, from ``start_engine``.
         path: a file, whose ending says its form, or a folder of parquet files; local or an address.
+        delimiter: of a text file of any ending; by default commas where the ending is that of CSV.
 
     Returns:
         Its rows under its own column names.
@@ -38,14 +43,23 @@ def scan(engine: BaseBackend, path: str | os.PathLike[str]) -> ir.Table:
     file = place(path)
     let_open(engine, file)
     with reading(file.name):
+        is_delimited = bool(delimiter) or is_text(file)
         if file.name.endswith(".feather"):
             return _map_feather(file)
-        if not is_text(file):
+        if not is_delimited:
             return read_parquet(engine, str(file), parts=[str(part) for part in parts_of(file) if part != file])
-        columns, headed = columns_of(file)
+        columns, headed = columns_of(file, delimiter=delimiter or ",")
         if file.suffix == ".gz":
             count_lines(file)
-        return read_csv(engine, str(file), names=list(columns), headed=headed)
+        return read_csv(engine, str(file), names=list(columns), headed=headed, delimiter=delimiter or ",")
+
+
+def digest(file: Path) -> str | None:
+    """Return the sha256 of a file on this machine; None where it would take too long."""
+    if not is_local(file) or file.is_dir() or file.stat().st_size > LARGE:
+        return None
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def is_text(path: Path) -> bool:

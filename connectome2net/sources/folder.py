@@ -7,7 +7,6 @@ connections are scanned where they lie; tables of cells are read.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,20 +21,17 @@ from connectome2net.errors import SourceError
 from connectome2net.sources.about import TOML, read_about
 from connectome2net.sources.check import check
 from connectome2net.sources.engine import collect, reading, start_engine
-from connectome2net.sources.files import FORMS, is_text, parts_of, scan
+from connectome2net.sources.files import FORMS, LARGE, digest, is_text, parts_of, scan
 from connectome2net.sources.footer import read_footer
 from connectome2net.sources.microns import CONNECTIONS, SYNAPSES, TABLES
 from connectome2net.sources.shape import conform
 from connectome2net.sources.source import Source, SourceTable
-from connectome2net.sources.storage import is_local, let_open, place
+from connectome2net.sources.storage import let_open, place
 
 SCANNED = (SYNAPSES, CONNECTIONS)
 """Tables that may be larger than memory."""
 ALSO: Mapping[str, tuple[str, ...]] = {SYNAPSES: ("synapses_pni_2_v1_filtered_view",)}
 """Other names under which a table is published."""
-LARGE = 1 << 30
-"""Bytes above which a file gets no digest: it would be read from end to end once more, only for that. Its number of
-rows, its size and the materialization stand for it."""
 NO_TOML = (
     f"There is no {TOML} beside the tables: they are taken as minnie65_public of unknown materialization, "
     "positions in voxels of 4x4x40 nm as CAVE gives them"
@@ -155,20 +151,13 @@ def _open_large(engine: BaseBackend, name: str, file: Path) -> SourceTable:
         let_open(reader, file)
         footer = read_footer(reader, [str(part) for part in parts_of(file)])
     table, rows = conform(raw, TABLES[name], file=file.name, footer=footer)
-    return SourceTable(name, file.name, rows, _digest(file), table)
+    return SourceTable(name, file.name, rows, digest(file), table)
 
 
 def _open_small(engine: BaseBackend, name: str, file: Path) -> SourceTable:
     """Read a table, so that no later step reads its file again and every engine can join with it."""
     table, rows = conform(scan(engine, file), TABLES[name], file=file.name)
-    return SourceTable(name, file.name, rows, _digest(file), ibis.memtable(collect(table, file=file.name)))
-
-
-def _digest(file: Path) -> str | None:
-    if not is_local(file) or file.is_dir() or _size(file) > LARGE:
-        return None
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
+    return SourceTable(name, file.name, rows, digest(file), ibis.memtable(collect(table, file=file.name)))
 
 
 def _size(file: Path) -> int:

@@ -331,6 +331,21 @@ def test_any_delimiter_and_blanks_around_words(tmp_path):
     assert rows_of(source, "edges") == [{"pre": "a", "post": "b", "synapse_count": 2, "total_size_vx": None}]
 
 
+def test_text_of_any_ending_and_place(tmp_path):
+    """A file whose ending does not say what it is, and tables on object storage."""
+    fsspec = pytest.importorskip("fsspec")
+    tiny(tmp_path, cells={"file": "cells.txt", "delimiter": ","}, edges={"file": "edges.tsv.gz"})
+    write(tmp_path / "cells.txt", CELL_ROWS)
+    write(tmp_path / "edges.tsv.gz", EDGE_ROWS, delimiter="\t")
+    storage = fsspec.filesystem("memory")
+    for name in ("cells.txt", "edges.tsv.gz"):
+        storage.pipe(f"/mapped/{name}", (tmp_path / name).read_bytes())
+    for place in (tmp_path, "memory://mapped"):
+        source = open_mapping(place, tmp_path / "mapping.toml")
+        assert column(source, "source_id") == ["a", "b", "c", "d"]
+        assert column(source, "synapse_count", "edges") == [row["n"] for row in EDGE_ROWS]
+
+
 @pytest.mark.parametrize("sign", [";", "\t", "|"])
 def test_a_delimiter_that_nobody_named(tmp_path, sign):
     tiny(tmp_path, edges={"pre": "von", "post": "nach", "count": "Anzahl"})

@@ -18,6 +18,7 @@ import pyarrow as pa
 from ibis.backends import BaseBackend
 
 from connectome2net.errors import SourceError
+from connectome2net.sources.files import digest
 from connectome2net.sources.mapping.facts import Facts, Said, read_facts
 from connectome2net.sources.mapping.model import Cells, ConnectomeMapping, EiClass, Lamina
 from connectome2net.sources.source import MAPPED_CELLS, Kept, SourceTable
@@ -63,9 +64,9 @@ def read_cells(
     notes: Notes = ()
     if mapping.cells.file:
         said, opened, kept, notes = read_facts(engine, folder, mapping)
-        file, digest = opened.path.name, opened.sha256()
+        file, sha256 = opened.path.name, digest(opened.path)
     else:
-        said, file, digest, kept = _ends(links), links.file, links.sha256, ()
+        said, file, sha256, kept = _ends(links), links.file, links.sha256, ()
         notes = (f"no table lists the cells: they are the {len(said):,} ends of the {links.name}",)
     said = {cell: facts | _type(cell, facts, mapping.cells) for cell, facts in sorted(said.items())}
     classes, assumed = _classes(said, mapping.cells, file=file)
@@ -76,7 +77,7 @@ def read_cells(
     if len(rows) < len(said):
         kept += (Kept("cells that the mapping takes", len(said), len(rows), "their class is one that it drops"),)
     table = _measure(pa.Table.from_pylist(rows, schema=CELLS), said, mapping)
-    opened_cells = SourceTable(MAPPED_CELLS, file, table.num_rows, digest, ibis.memtable(table))
+    opened_cells = SourceTable(MAPPED_CELLS, file, table.num_rows, sha256, ibis.memtable(table))
     return opened_cells, kept, notes + assumed
 
 

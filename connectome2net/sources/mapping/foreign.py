@@ -6,9 +6,6 @@ memory.
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +14,11 @@ import ibis.expr.types as ir
 from ibis.backends import BaseBackend
 
 from connectome2net.errors import SourceError
-from connectome2net.sources.dump import count_lines, named, unpacked
-from connectome2net.sources.engine import collect, read_csv, reading
+from connectome2net.sources.dump import named
+from connectome2net.sources.engine import collect, reading
 from connectome2net.sources.files import scan
-from connectome2net.sources.folder import LARGE
 from connectome2net.sources.mapping.model import File
 from connectome2net.sources.source import Kept
-from connectome2net.sources.storage import is_local
 
 FLOAT_TRACE = r"^-?[0-9]+\.0+$|^-?[0-9]\.[0-9]+[eE]\+?[0-9]+$"
 """Text that only a float leaves behind: 12.0, 8.6469e+17."""
@@ -47,13 +42,6 @@ class Foreign:
     path: Path
     table: ir.Table
     kept: tuple[Kept, ...]
-
-    def sha256(self) -> str | None:
-        """Return the digest of the file; None where it would take too long."""
-        if not is_local(self.path) or self.path.is_dir() or self.path.stat().st_size > LARGE:
-            return None
-        with self.path.open("rb") as opened:
-            return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def open_foreign(engine: BaseBackend, folder: Path, file: File, columns: Iterable[str], *, section: str) -> Foreign:
@@ -79,9 +67,7 @@ def open_foreign(engine: BaseBackend, folder: Path, file: File, columns: Iterabl
             wanted=str(path),
             fix="name it as it lies in --source, or put it there",
         )
-    delimiter = file.delimiter or ("\t" if ".tsv" in path.suffixes else "")
-    with reading(path.name):
-        raw = _scan_delimited(engine, path, delimiter) if delimiter else scan(engine, path)
+    raw = scan(engine, path, delimiter=file.delimiter or ("\t" if ".tsv" in path.suffixes else ""))
     names = named([name.strip() for name in raw.columns], where=path.name)
     raw = raw.rename(dict(zip(names, raw.columns, strict=True)))
     missing = sorted({*columns, *file.leave_out} - {*raw.columns})
@@ -93,15 +79,6 @@ def open_foreign(engine: BaseBackend, folder: Path, file: File, columns: Iterabl
             fix="name the columns in the mapping as the file has them",
         )
     return _leave_out(Foreign(path, raw, ()), file)
-
-
-def _scan_delimited(engine: BaseBackend, path: Path, delimiter: str) -> ir.Table:
-    """Let an engine see a text file that is not divided by commas."""
-    with unpacked(path) as opened, io.TextIOWrapper(opened, encoding="utf-8-sig", newline="") as lines:
-        names = next(csv.reader(lines, delimiter=delimiter), ["nothing"])
-    if path.suffix == ".gz":
-        count_lines(path)
-    return read_csv(engine, str(path), names=names, headed=True, delimiter=delimiter)
 
 
 def _leave_out(opened: Foreign, file: File) -> Foreign:

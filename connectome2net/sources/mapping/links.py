@@ -12,6 +12,7 @@ import ibis
 from ibis.backends import BaseBackend
 
 from connectome2net.errors import SourceError
+from connectome2net.sources.files import digest
 from connectome2net.sources.mapping.foreign import Foreign, as_ids, count, open_foreign
 from connectome2net.sources.mapping.model import ConnectomeMapping, Edges, Synapses
 from connectome2net.sources.microns import TableShape
@@ -63,7 +64,7 @@ def _edges(engine: BaseBackend, folder: Path, said: Edges) -> Links:
             raise _twice(pairs.filter(pairs.times > 1), opened, said, rows=rows, number=number)
         edges = pairs.drop("times")
         notes = (f"{opened.path.name}: {rows:,} rows are {number:,} pairs; the rows of a pair are summed",)
-    return SourceTable(MAPPED_EDGES, opened.path.name, number, opened.sha256(), edges), opened.kept, notes
+    return SourceTable(MAPPED_EDGES, opened.path.name, number, digest(opened.path), edges), opened.kept, notes
 
 
 def _twice(repeated: ibis.Table, opened: Foreign, said: Edges, *, rows: int, number: int) -> SourceError:
@@ -89,4 +90,4 @@ def _synapses(engine: BaseBackend, folder: Path, said: Synapses) -> Links:
         size=raw[said.size] if said.size else ibis.null("int64"),
         **({"id": raw[said.id]} if said.id else {}),
     )
-    return SourceTable(MAPPED_SYNAPSES, opened.path.name, rows, opened.sha256(), synapses), opened.kept, ()
+    return SourceTable(MAPPED_SYNAPSES, opened.path.name, rows, digest(opened.path), synapses), opened.kept, ()
