@@ -116,7 +116,7 @@ def ours_alone(folder: Path) -> Answer:
     source, account = open_folder(folder), Account()
     rows, _ = cut(source, find_column("v1", source=source), account)
     restart()
-    return summed(connect(source, rows, find_wiring(source, rows), account)[0])
+    return summed(connect(source, rows, find_wiring(source, rows), account).edges)
 
 
 def by_hand(folder: Path) -> Answer:

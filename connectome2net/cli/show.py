@@ -101,6 +101,10 @@ def show_spec(summary: dict[str, Any]) -> None:
         f"{summary['cells']:,} cells: {summary['excitatory']:,} excitatory, {summary['inhibitory']:,} inhibitory, "
         f"{summary['unknown']:,} unknown; {summary['edges']:,} edges, {summary['synapses']:,} synapses"
     )
+    if borders := summary["borders_um"]:
+        console.print(
+            "borders, um: " + ", ".join(f"{escape(n)} {top:g} to {end:g}" for n, (top, end) in borders.items())
+        )
     for title, key in (("laminae", "laminae"), ("cell types", "cell_types")):
         console.print(f"{title}: " + ", ".join(f"{escape(name)} {count:,}" for name, count in summary[key].items()))
     _show_steps(console, summary)

@@ -11,6 +11,7 @@ from typing import Literal
 
 import pyarrow as pa
 
+from connectome2net.errors import SpecError
 from connectome2net.extract.column import find_column
 from connectome2net.extract.fitting import fit_network
 from connectome2net.extract.laminae import How
@@ -21,6 +22,7 @@ from connectome2net.sources.source import MAPPED_CELLS, Source
 from connectome2net.spec import Spec, SpecDocument, load_preset, make_spec
 from connectome2net.spec.model import FORMAT, FORMAT_VERSION, Provenance
 from connectome2net.spec.network import Network
+from connectome2net.spec.presets import preset_names
 from connectome2net.spec.tables import values
 
 Signs = Literal["dale", "free"]
@@ -77,18 +79,20 @@ def extract(
     """
     chosen = find_column(column, source=source, radius_um=radius_um, side_um=side_um)
     choices = Choices(laminae, tuple(require), min_synapses, min_size_vx, border_um)
+    size = "" if chosen.shape is None else f"{chosen.shape}{chosen.radius_um or chosen.side_um:g}um"
     measured = measure(source, chosen, choices)
     assumed = _assume(source, measured.cells, measured.edges, network=network, signs=signs)
     document = SpecDocument(
         format=FORMAT,
         format_version=FORMAT_VERSION,
-        name=name or f"{source.dataset}_{chosen.name}_{assumed.name}",
+        name=name or "_".join([source.dataset, chosen.name, *(size,) * bool(size), assumed.name]),
         anatomy=measured.anatomy,
         network=assumed,
         provenance=Provenance(
             made_by="c2n extract",
             versions={item: version(item) for item in ("connectome2net", "standard-transform")},
             parameters={"column": chosen.name, "network": assumed.name, "position_unit": source.position_unit}
+            | ({"size": size} if size else {})
             | choices.unusual()
             | dict(source.parameters),
             citation=source.citation,
@@ -104,6 +108,8 @@ def _assume(source: Source, cells: pa.Table, edges: pa.Table, *, network: str | 
         network = "types" if set(values(cells, "lamina")) == {"unknown"} else laminar
     if network in MADE:
         return MADE[network](cells, edges, input_types=source.input_types, signs=signs or "dale")
+    if network not in (known := (*preset_names(), *MADE)):
+        raise SpecError("there is no such network", where="--network", found=network, wanted=", ".join(known))
     return _with_signs(fit_network(load_preset(network), cells, edges), signs)
 
 

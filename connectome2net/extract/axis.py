@@ -86,9 +86,16 @@ class Straight:
         return (position_nm - np.array(self.given.pia_nm)) @ self._direction() / 1000
 
     def lateral_um(self, position_nm: FloatArray, centre_nm: tuple[float, float, float]) -> FloatArray:
-        """Return places beside the straight line through a point."""
-        # The two right singular vectors that the direction leaves over span the plane across it.
-        across = np.linalg.svd(self._direction()[None])[2][1:]
+        """Return places beside the straight line through a point.
+
+        The first direction across the axis is x without its part along the axis (z, if the axis runs along x), the
+        second is across both; so a square stands parallel to the axes of the volume.
+        """
+        along = self._direction()
+        start = np.eye(3)[0 if abs(along[0]) < 0.9 else 2]
+        first = start - (start @ along) * along
+        first /= np.linalg.norm(first)
+        across = np.stack([first, np.cross(along, first)])
         return (position_nm - np.array(centre_nm)) @ across.T / 1000
 
 

@@ -6,11 +6,15 @@ cells about which tables disagree.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import ibis
 import pyarrow as pa
 
+from connectome2net.sources.engine import collect
 from connectome2net.sources.microns import (
     BAYLOR,
     CENSUS,
@@ -19,8 +23,8 @@ from connectome2net.sources.microns import (
     METAMODEL,
     TYPE_SYNONYMS,
 )
-from connectome2net.sources.source import MAPPED_CELLS, Source
-from connectome2net.spec.model import Conflict
+from connectome2net.sources.source import MAPPED_CELLS, Source, SourceTable
+from connectome2net.spec.model import Conflict, Finding
 
 Said = Mapping[str, tuple[str, str]]
 """Table -> class and type that it gives to a cell."""
@@ -32,9 +36,28 @@ BY_MODEL = (METAMODEL, BAYLOR)
 excitatory, and recommend the other, which sees dendritic spines, as a check; so neither overrules the other.
 Elabbady et al., Nature 640:478 (2025); Celii et al., Nature 640:487 (2025)."""
 SILENT, BOTH = "unknown", " and "
+NAMED = 10
+"""So many words are named in a finding."""
 
 
-def classify(source: Source, cells: pa.Table) -> tuple[pa.Table, tuple[Conflict, ...]]:
+@dataclass(frozen=True)
+class Classified:
+    """Cells and what they are.
+
+    Attributes:
+        cells: with ``cell_type`` (one name per type; ``unknown`` where no table that agrees on the class gives one),
+            ``ei_class`` (``excitatory``, ``inhibitory``, ``nonneuron`` or ``unknown``) and ``ei_evidence`` (the tables
+            that decided; null where none did).
+        conflicts: cells whose class tables disagree about.
+        findings: tables that say nothing of any cell, and words that are not known.
+    """
+
+    cells: pa.Table
+    conflicts: tuple[Conflict, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+
+def classify(source: Source, cells: pa.Table) -> Classified:
     """Settle the class and the type of each cell.
 
     A correction by hand comes before the census, the census before the agreement of the two classifiers, that before
@@ -44,19 +67,15 @@ def classify(source: Source, cells: pa.Table) -> tuple[pa.Table, tuple[Conflict,
     Args:
         source: the tables that name classes.
         cells: N cells with ``nucleus_id``; those of a mapped source have labels of their own.
-
-    Returns:
-        The cells with ``cell_type`` (one name per type; ``unknown`` where no table that agrees on the class gives one),
-        ``ei_class`` (``excitatory``, ``inhibitory``, ``nonneuron`` or ``unknown``) and ``ei_evidence`` (the tables that
-        decided; null where none did); and the cells whose class tables disagree about.
     """
     if MAPPED_CELLS in source:
         named = [word or SILENT for word in cells.column("cell_type").to_pylist()]
         decided = [None if word == SILENT else MAPPED_CELLS for word in cells.column("ei_class").to_pylist()]
-        return _labelled(cells, named, cells.column("ei_class").to_pylist(), decided), ()
+        return Classified(_labelled(cells, named, cells.column("ei_class").to_pylist(), decided))
     nuclei = cells.column("nucleus_id").to_pylist()
     tables = [name for name in (*BY_HAND, *BY_MODEL) if name in source]
-    verdicts = {name: _verdicts(source, name, cells) for name in tables}
+    rows = {name: _rows(source[name], cells) for name in tables}
+    verdicts = {name: _verdicts(rows[name]) for name in tables}
     said = [{name: verdicts[name][nucleus] for name in tables if nucleus in verdicts[name]} for nucleus in nuclei]
     settled = [_settle(words) for words in said]
     types = [_type_of(words, ei_class) for words, (ei_class, _) in zip(said, settled, strict=True)]
@@ -66,7 +85,7 @@ def classify(source: Source, cells: pa.Table) -> tuple[pa.Table, tuple[Conflict,
         if len(set((heard := _heard(words)).values())) > 1 or any(BOTH in word for word in heard.values())
     )
     classes, evidence = zip(*settled, strict=True) if settled else ((), ())
-    return _labelled(cells, types, classes, evidence), conflicts
+    return Classified(_labelled(cells, types, classes, evidence), conflicts, (*_strange(rows, cells.num_rows),))
 
 
 def _labelled(
@@ -102,20 +121,43 @@ def _type_of(words: Said, ei_class: str) -> str:
     return TYPE_SYNONYMS.get(kind, kind)
 
 
-def _verdicts(source: Source, name: str, cells: pa.Table) -> dict[int, tuple[str, str]]:
-    """Return the class and the type that a table gives to nuclei; of two rows that differ, both words."""
-    table = source[name].table
-    rows = table.semi_join(ibis.memtable(cells.select(["nucleus_id"])), [("id", "nucleus_id")]).to_pyarrow()
-    found: dict[int, tuple[str, str]] = {}
-    for row in rows.to_pylist():
+def _rows(labels: SourceTable, cells: pa.Table) -> list[dict[str, Any]]:
+    """Return what a table says of these cells."""
+    of_cells = labels.table.semi_join(ibis.memtable(cells.select(["nucleus_id"])), [("id", "nucleus_id")])
+    return collect(of_cells, file=labels.file).to_pylist()
+
+
+def _verdicts(rows: list[dict[str, Any]]) -> dict[int, tuple[str, str]]:
+    """Return the class and the type that a table gives to nuclei; of rows that differ, all their classes."""
+    found = defaultdict(set)
+    for row in rows:
         kind = row["cell_type"] or ""
-        said = (word_class(row.get("classification_system"), kind), kind)
-        before = found.setdefault(row["id"], said)
-        if said != before:
-            found[row["id"]] = (BOTH.join(sorted({said[0], before[0]})), "")
-    return found
+        found[row["id"]].add((_class_of(row), kind))
+    return {
+        nucleus: next(iter(said)) if len(said) == 1 else (BOTH.join(sorted({word for word, _ in said})), "")
+        for nucleus, said in found.items()
+    }
 
 
-def word_class(system: str | None, kind: str) -> str:
+def _class_of(row: dict[str, Any]) -> str:
     """Return the class that a row names, in its classification or in its type; ``unknown`` for other words."""
-    return EI_WORDS.get(system or "") or EI_WORDS.get(kind) or SILENT
+    return EI_WORDS.get(row.get("classification_system") or "") or EI_WORDS.get(row["cell_type"] or "") or SILENT
+
+
+def _strange(rows: Mapping[str, list[dict[str, Any]]], cells: int) -> Iterator[Finding]:
+    """Report tables that know none of these cells, and words for a class that nobody knows."""
+    for name, said in rows.items():
+        if not said:
+            text = f"cells of which {name} says nothing: not one of its nuclei is among them"
+            yield Finding(name="labels of other cells", count=cells, text=text)
+        words = Counter(
+            word
+            for row in said
+            if _class_of(row) == SILENT
+            and (word := row.get("classification_system", row["cell_type"]))
+            and word not in EI_WORDS
+        )
+        if words:
+            named = ", ".join(f"{word} ({count:,})" for word, count in sorted(words.items())[:NAMED])
+            text = f"rows of {name} whose word for the class is not known, so that they say nothing: {named}"
+            yield Finding(name="unknown word", count=words.total(), text=text)

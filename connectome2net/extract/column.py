@@ -6,24 +6,26 @@ order of nucleus id (of source id in a mapped connectome), and what was lost on 
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, Self
 
 import ibis
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from connectome2net.errors import ExtractError
 from connectome2net.extract.axis import find_axis
 from connectome2net.extract.quality import Account
+from connectome2net.sources.engine import collect
 from connectome2net.sources.microns import AREAS, CENSUS, NUCLEI, POSITION
 from connectome2net.sources.source import MAPPED_CELLS, Source
 from connectome2net.spec.model import Column
-from connectome2net.spec.parse import fit
 
 COLUMNS: Mapping[str, Column] = {
     "v1": Column(
@@ -37,6 +39,57 @@ COLUMNS: Mapping[str, Column] = {
 }
 CENTRES_NM: Mapping[str, tuple[float, float, float]] = {"v1": (722_970.0, 646_950.0, 858_480.0)}
 """Columns that can be cut with another size: their centre. That of v1 lies in L4, measured on the census."""
+
+Um = Annotated[float, Field(gt=0)]
+Point = tuple[float, float, float]
+
+
+class ColumnFile(BaseModel):
+    """A column of the user's own: keys of a TOML file.
+
+    Attributes:
+        name: of the column; default is that of the file.
+        centre_um: a point on its axis, in um; or
+        centre_nm: in nm.
+        radius_um: of a cylinder; or
+        side_um: of a square.
+        top_um: depth where it begins.
+        bottom_um: depth where it ends.
+        area: cortical area that its cells lie in.
+        why: the reason for this column.
+        reference: the publication that it is from.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    name: str | None = None
+    centre_um: Point | None = None
+    centre_nm: Point | None = None
+    radius_um: Um | None = None
+    side_um: Um | None = None
+    top_um: float | None = None
+    bottom_um: float | None = None
+    area: str | None = None
+    why: str = ""
+    reference: str = ""
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> Self:
+        if (self.centre_um is None) == (self.centre_nm is None):
+            raise ValueError("centre_um or centre_nm (x, y, z), one of the two")
+        if (self.radius_um is None) == (self.side_um is None):
+            raise ValueError("radius_um or side_um, one of the two")
+        if self.top_um is not None and self.bottom_um is not None and not self.top_um < self.bottom_um:
+            raise ValueError("top_um above bottom_um: depth grows from the pia down")
+        return self
+
+    def column(self, *, default_name: str) -> Column:
+        """Return the column."""
+        x, y, z = self.centre_nm or tuple(value * 1000 for value in self.centre_um or ())
+        own = self.model_dump(exclude={"name", "centre_um", "centre_nm"})
+        shape: Literal["cylinder", "square"] = "cylinder" if self.radius_um is not None else "square"
+        return Column(name=self.name or default_name, method="", shape=shape, centre_nm=(x, y, z), **own)
+
 
 KNOWN = f"{' or '.join(COLUMNS)}, or a file that ends in .toml"
 
@@ -70,11 +123,13 @@ def find_column(
             "The column has no centre",
             where="--column",
             found=f"{text} with a size",
-            wanted=f"{' or '.join(CENTRES_NM)}, or a .toml file with centre_nm",
+            wanted=f"{' or '.join(CENTRES_NM)}, or a .toml file with centre_um",
         )
-    shape = {"shape": "cylinder", "radius_um": radius_um} if radius_um is not None else {"shape": "square"}
-    sizes = {"radius_um": None, "side_um": side_um} | shape
-    return column.model_copy(update={"centre_nm": centre_nm, "method": "", "table": None, "why": ""} | sizes)
+    if not 0 < (size := radius_um or side_um or 0.0) < math.inf:
+        raise ExtractError("A column has a size", where="--radius-um or --side-um", found=size, wanted="um, above 0")
+    shape = "cylinder" if radius_um is not None else "square"
+    sizes = {"shape": shape, "radius_um": radius_um, "side_um": side_um, "centre_nm": centre_nm}
+    return column.model_copy(update={"method": "", "table": None, "why": "", "reference": ""} | sizes)
 
 
 def _read_toml(path: Path) -> Column:
@@ -82,22 +137,19 @@ def _read_toml(path: Path) -> Column:
         keys = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ExtractError("The column's file cannot be read", where=path, found=error, wanted="TOML") from error
-    if "centre_um" in keys and isinstance(centre := keys.pop("centre_um"), list):
-        keys["centre_nm"] = [value * 1000 if isinstance(value, (int, float)) else value for value in centre]
-    if "shape" not in keys and ("radius_um" in keys) != ("side_um" in keys):
-        keys["shape"] = "cylinder" if "radius_um" in keys else "square"
-    column, issues = fit(Column, {"name": path.stem, "method": "", **keys})
-    if column is None:
-        raise ExtractError("\n  ".join(["The column's file is not understood", *map(str, issues)]), where=path)
-    size = {"cylinder": column.radius_um, "square": column.side_um}.get(column.shape or "")
-    if column.centre_nm is None or size is None or not size > 0:
+    try:
+        asked = ColumnFile.model_validate(keys)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = str(first["loc"][0]) if first["loc"] else ""
+        unknown = first["type"] == "extra_forbidden"
         raise ExtractError(
-            "The column's file does not say what to cut",
-            where=path,
-            found=", ".join(keys),
-            wanted="centre_um or centre_nm (x, y, z), and radius_um or side_um above 0",
-        )
-    return column
+            "The column's file is not understood",
+            where=f"{path}, {key}" if key and not unknown else path,
+            found=f"{key} = {keys[key]!r}" if key else ", ".join(keys),
+            wanted=", ".join(ColumnFile.model_fields) if unknown else first["msg"].removeprefix("Value error, "),
+        ) from error
+    return asked.column(default_name=path.stem)
 
 
 def cut(source: Source, column: Column, account: Account) -> tuple[pa.Table, Column]:
@@ -161,7 +213,7 @@ def _candidates(source: Source, column: Column, account: Account) -> tuple[pa.Ta
 
 def _first_of_each(ids: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
     """Tell which of ascending ids is the first of its kind."""
-    return np.diff(ids.to_numpy(), prepend=-1) != 0
+    return np.concatenate([[True], np.diff(ids.to_numpy()) != 0])[: len(ids)]
 
 
 def _inside(source: Source, column: Column, cells: pa.Table, account: Account) -> tuple[pa.Table, Column]:
@@ -177,17 +229,21 @@ def _inside(source: Source, column: Column, cells: pa.Table, account: Account) -
     assert column.centre_nm is not None
     position_nm = positions_nm(cells)
     known = ~np.isnan(position_nm[:, 0])
-    cells = account.keep("cells with a position", cells, known, why="nobody has measured where they are")
+    cells = account.keep("cells with a position", cells, known, why="the table gives none")
     lateral_um = axis.lateral_um(position_nm[known], column.centre_nm)
     depth_um = axis.depth_um(position_nm[known])
-    if column.radius_um is not None:
-        inside, shape = np.hypot(*lateral_um.T) <= column.radius_um, f"a cylinder of radius {column.radius_um:g} um"
+    if column.shape == "cylinder":
+        inside, shape = (
+            np.hypot(*lateral_um.T) <= (column.radius_um or 0.0),
+            f"a cylinder of radius {column.radius_um:g} um",
+        )
     else:
         half = (column.side_um or 0.0) / 2
         inside, shape = (np.abs(lateral_um) <= half).all(axis=1), f"a square of side {column.side_um:g} um"
     for bound, deeper in ((column.top_um, True), (column.bottom_um, False)):
         if bound is not None:
             inside &= (depth_um >= bound) if deeper else (depth_um <= bound)
+            shape += f" {'below' if deeper else 'above'} {bound:g} um of depth"
     words = {"method": f"somata within {shape} about the axis through its centre", "axis": axis.name}
     return account.keep("cells in the column", cells, inside, why=f"outside {shape}"), column.model_copy(update=words)
 
@@ -198,7 +254,7 @@ def _of_area(source: Source, area: str, cells: pa.Table, account: Account) -> pa
         tags = cells.column("area")
     else:
         known = source[AREAS].table.semi_join(ibis.memtable(cells.select(["nucleus_id"])), [("id", "nucleus_id")])
-        tag = {row["id"]: row["tag"] for row in known.to_pyarrow().to_pylist()}
+        tag = {row["id"]: row["tag"] for row in collect(known, file=source[AREAS].file).to_pylist()}
         tags = pa.chunked_array([[tag.get(nucleus) for nucleus in cells.column("nucleus_id").to_pylist()]])
     inside = pc.fill_null(pc.equal(tags, area), False).to_numpy(zero_copy_only=False)
     if not inside.any():

@@ -20,11 +20,12 @@ import pyarrow.compute as pc
 from connectome2net.errors import ExtractError, SourceError
 from connectome2net.extract.quality import Account
 from connectome2net.sources.check import TWO_VERSIONS
+from connectome2net.sources.engine import collect
 from connectome2net.sources.microns import CONNECTIONS, STATISTICS, SYNAPSES
 from connectome2net.sources.source import MAPPED_EDGES, MAPPED_SYNAPSES, Source, SourceTable
 from connectome2net.spec.tables import EDGES_SCHEMA
 
-OUTSIDE = "an end lies outside the column"
+OUTSIDE = "an end is no cell of this column: it lies outside, was left out above, or is in no table of cells"
 AUTAPSE = "an autapse: nearly always two touching branches of one cell, so CAVE's own synapse query drops them too"
 Mask = npt.NDArray[np.bool_]
 
@@ -76,18 +77,30 @@ def find_wiring(source: Source, cells: pa.Table) -> Wiring:
     return Wiring(source[CONNECTIONS], "nucleus_id", *pairs, count="n_syn", size="sum_size", roots=ends)
 
 
-def connect(source: Source, cells: pa.Table, wiring: Wiring, account: Account) -> tuple[pa.Table, pa.Table]:
-    """Return the edges of the column, and what its cells receive from outside.
+@dataclass(frozen=True)
+class Connected:
+    """The connections of N cells.
+
+    Attributes:
+        edges: ``EDGES_SCHEMA``.
+        outside: one row per cell with ``outside_synapse_count`` and ``outside_total_size_vx``; null where the source
+            does not hold them.
+        touched: (N,), whether the table has a row of the cell.
+    """
+
+    edges: pa.Table
+    outside: pa.Table
+    touched: Mask
+
+
+def connect(source: Source, cells: pa.Table, wiring: Wiring, account: Account) -> Connected:
+    """Connect the cells of the column.
 
     Args:
         source: where the tables are.
         cells: the cells, in the order of ``cell_index``.
         wiring: the table that tells their connections.
         account: of the extraction.
-
-    Returns:
-        The edges (``EDGES_SCHEMA``), and one row per cell with ``outside_synapse_count`` and ``outside_total_size_vx``;
-        null where the source does not hold them.
 
     Raises:
         ExtractError: a pair of cells or a synapse occurs twice.
@@ -111,7 +124,10 @@ def connect(source: Source, cells: pa.Table, wiring: Wiring, account: Account) -
     )
     edges = edges.select(EDGES_SCHEMA.names).cast(EDGES_SCHEMA)
     edges = edges.sort_by([("post_index", "ascending"), ("pre_index", "ascending")]).combine_chunks()
-    return edges, _outside(source, from_outside, edges, cells)
+    touched = np.zeros(cells.num_rows, dtype=bool)
+    touched[np.asarray(counted.column("post_index"))] = True
+    touched[np.asarray(inside.column("pre_index"))] = True
+    return Connected(edges, _outside(source, from_outside, edges, cells), touched)
 
 
 def threshold(
@@ -156,8 +172,8 @@ def _valid(wiring: Wiring, account: Account) -> tuple[ir.Table, int]:
     if "valid" not in rows.columns:
         return rows, total
     rows = rows.filter(rows.valid)
-    valid = int(rows.count().to_pyarrow().as_py())
-    account.count("valid synapses", total, valid, why="the table itself calls them invalid")
+    valid = collect(rows.aggregate(rows=rows.count()), file=wiring.where).column("rows")[0].as_py()
+    account.count("valid synapses", total, valid, why="the table itself does not call them valid")
     return rows, valid
 
 
@@ -181,7 +197,7 @@ def _aggregate(rows: ir.Table, wiring: Wiring, cells: pa.Table) -> pa.Table:
     measures = {
         "rows": rows.count(),
         "synapse_count": rows[wiring.count].sum() if wiring.count else rows.count(),
-        "total_size_vx": rows[wiring.size].sum() if wiring.size in rows.columns else ibis.null("int64"),
+        "total_size_vx": _whole_sum(rows[wiring.size]) if wiring.size in rows.columns else ibis.null("int64"),
     }
     if not wiring.count and "id" in rows.columns:
         measures["ids"] = rows.pre_index.notnull().ifelse(rows["id"], ibis.null(rows["id"].type())).nunique()
@@ -189,7 +205,12 @@ def _aggregate(rows: ir.Table, wiring: Wiring, cells: pa.Table) -> pa.Table:
         pre_root, post_root = (rows[name] for name in wiring.roots)
         differ = (post_root != rows.post_root) | (pre_root != rows.pre_root).fill_null(False)
         measures["other_roots"] = differ.cast("int64").sum()
-    return rows.group_by("post_index", "pre_index").aggregate(**measures).to_pyarrow()
+    return collect(rows.group_by("post_index", "pre_index").aggregate(**measures), file=wiring.where)
+
+
+def _whole_sum(size: ir.Column) -> ir.Scalar:
+    """Sum sizes; a sum of which a part was not measured is not known."""
+    return size.isnull().any().ifelse(ibis.null("int64"), size.sum())
 
 
 def _outside(source: Source, counted: pa.Table, edges: pa.Table, cells: pa.Table) -> pa.Table:

@@ -23,7 +23,7 @@ def soma_depth_um(source: Source, cells: pa.Table, position_nm: FloatArray) -> F
     """Return depths below the pia.
 
     Args:
-        source: says where depth runs; a mapped source may give depths itself.
+        source: says where depth runs; a mapped source may give depths itself, or nobody knows them.
         cells: N cells.
         position_nm: (N, 3).
 
@@ -33,9 +33,9 @@ def soma_depth_um(source: Source, cells: pa.Table, position_nm: FloatArray) -> F
     Raises:
         ExtractError: nobody has measured the depth axis of this data set.
     """
-    if MAPPED_CELLS in source:
-        return cells.column("depth_um").to_numpy(zero_copy_only=False).astype(np.float64)
     axis = find_axis(source)
+    if MAPPED_CELLS in source and (axis is None or cells.column("depth_um").null_count < cells.num_rows):
+        return cells.column("depth_um").to_numpy(zero_copy_only=False).astype(np.float64)
     if axis is None:
         raise ExtractError(
             "The depth axis of this data set is not known",

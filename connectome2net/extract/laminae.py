@@ -6,6 +6,7 @@ is, and the cells whose type and depth disagree.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Literal
 
@@ -74,21 +75,27 @@ def find_lamina(source: Source, cells: pa.Table, depth_um: FloatArray, *, how: H
     if MAPPED_CELLS in source and how == "fixed":
         words = np.array([word or "unknown" for word in cells.column("lamina").to_pylist()])
         return words, UNMEASURED if set(words) <= {"unknown"} else MAPPED
-    borders = FIXED if how == "fixed" else estimate_laminae(cell_type, depth_um)
+    if how == "fixed":
+        return assign_laminae(cell_type, depth_um), FIXED
+    marked = _type_lamina(cell_type)
+    if MAPPED_CELLS in source:
+        excitatory = values(cells, "ei_class") == "excitatory"
+        given = np.array([word or "" for word in cells.column("lamina").to_pylist()])
+        marked = np.where(excitatory & (marked == ""), given, marked)
+    borders = estimate_laminae(marked, depth_um)
     return assign_laminae(cell_type, depth_um, borders), borders
 
 
-def estimate_laminae(cell_type: Words, depth_um: FloatArray) -> Laminae:
+def estimate_laminae(marked: Words, depth_um: FloatArray) -> Laminae:
     """Put borders where the dominant excitatory type changes along depth.
 
     Args:
-        cell_type: (N,).
+        marked: (N,), the lamina that a cell's type names, or its table if it is excitatory; empty where neither does.
         depth_um: (N,), um below the pia; NaN where not known.
 
     Raises:
-        ExtractError: too few cells of a lamina's types.
+        ExtractError: too few cells of a lamina, or laminae that cannot be told apart.
     """
-    marked = _type_lamina(cell_type)
     depths = {name: np.sort(depth_um[(marked == name) & ~np.isnan(depth_um)]) for name in NAMES[1:-1]}
     if few := {name: len(found) for name, found in depths.items() if len(found) < FEWEST_TYPED}:
         raise ExtractError(
@@ -96,15 +103,24 @@ def estimate_laminae(cell_type: Words, depth_um: FloatArray) -> Laminae:
             where="--laminae estimated",
             found=", ".join(f"{count} of {name}" for name, count in few.items()),
             wanted=f"{FEWEST_TYPED} or more of each of {', '.join(depths)}",
-            fix="cut a larger column, or take --laminae fixed",
+            fix="cut a larger column, or take --laminae fixed; a mapping has to give depths, and laminae or such types",
         )
     above = [depths[name] for name in NAMES[1:-1]]
     changes = [
         _change(np.concatenate(above[: at + 1]), np.concatenate(above[at + 1 :])) for at in range(len(above) - 1)
     ]
-    first, last = np.quantile(above[0], FIRST_CELLS), np.quantile(above[-1], LAST_CELLS)
+    first, last = max(np.quantile(above[0], FIRST_CELLS), 0.0), np.quantile(above[-1], LAST_CELLS)
+    bottoms_um = [round(float(depth), 1) for depth in (first, *changes, last)]
+    if not all(a <= b for a, b in itertools.pairwise((0.0, *bottoms_um, DEEPEST_UM))):
+        raise ExtractError(
+            "The borders of laminae cannot be estimated: their types are not one below the other",
+            where="--laminae estimated",
+            found=", ".join(f"{depth:g}" for depth in bottoms_um),
+            wanted=f"five depths that grow, between 0 and {DEEPEST_UM:g} um",
+            fix="look at c2n inspect --figure, or take --laminae fixed",
+        )
     return _laminae(
-        [round(float(depth), 1) for depth in (first, *changes, last)],
+        bottoms_um,
         method="borders estimated from the cells of this column",
         why="a border lies where fewest excitatory cells are on the wrong side of it; L1 ends above "
         f"{1 - FIRST_CELLS:.0%} of the cells of L2/3, white matter begins below {LAST_CELLS:.0%} of those of L6",

@@ -11,19 +11,22 @@ from dataclasses import dataclass, fields
 import numpy as np
 import pyarrow as pa
 
-from connectome2net.extract.cell_classes import classify
+from connectome2net.errors import ExtractError
+from connectome2net.extract.cell_classes import BY_HAND, BY_MODEL, Classified, classify
 from connectome2net.extract.column import cut, positions_nm
-from connectome2net.extract.connections import connect, find_wiring, threshold
+from connectome2net.extract.connections import Connected, Wiring, connect, find_wiring, threshold
 from connectome2net.extract.depth import check_depth, soma_depth_um
 from connectome2net.extract.laminae import How, find_lamina, lamina_confidence
 from connectome2net.extract.proofreading import accepted, proofreading
 from connectome2net.extract.quality import Account, finding, findings
 from connectome2net.extract.segmentation import NEAR_UM, merged_outside, near_border, unmerged
-from connectome2net.sources.microns import NUCLEI
+from connectome2net.sources.microns import CENSUS, NUCLEI, STATISTICS
 from connectome2net.sources.source import Source
 from connectome2net.sources.source import SourceTable as OpenedTable
-from connectome2net.spec.model import Anatomy, Column, Conflict, Finding, Laminae, SourceTable, TableFile
+from connectome2net.spec.model import Anatomy, Column, Finding, Laminae, SourceTable, TableFile
 from connectome2net.spec.tables import CELLS_OPTIONAL, CELLS_SCHEMA, values
+
+LABELS = (*BY_HAND, *BY_MODEL)
 
 UNWRITTEN = TableFile(file="unwritten", sha256="0" * 64, rows=0)
 """``make_spec`` puts the digests of the tables in its place."""
@@ -80,19 +83,20 @@ def measure(source: Source, column: Column, choices: Choices) -> Measured:
     for item in source.kept:
         account.count(item.name, item.rows_in, item.kept, why=item.why)
     rows, column = cut(source, column, account)
-    rows, conflicts = classify(source, rows)
-    rows = _neurons(rows, conflicts, column.table, account)
+    classified = classify(source, rows)
+    rows = _neurons(classified, column.table, source, account)
     proofread = proofreading(source, rows)
     cells, laminae = _label(source, rows, proofread, choices.laminae)
     wiring = find_wiring(source, rows)
-    edges, outside = connect(source, rows, wiring, account)
+    connected = connect(source, rows, wiring, account)
     senders = {requirement: accepted(proofread, requirement) for requirement in choices.require}
     edges = threshold(
-        edges, account, senders=senders, min_synapses=choices.min_synapses, min_size_vx=choices.min_size_vx
+        connected.edges, account, senders=senders, min_synapses=choices.min_synapses, min_size_vx=choices.min_size_vx
     )
-    cells = _append(cells, outside)
-    found = [*findings(cells, proofread, laminae=laminae, notes=source.notes)]
-    found += _of_segments(source, cells, choices.border_um)
+    _refuse_nothing(edges, "edge", account, source)
+    cells = _append(cells, connected.outside)
+    found = [*findings(cells, proofread, laminae=laminae, notes=source.notes), *classified.findings]
+    found += [*_of_segments(source, cells, choices.border_um), *_of_tables(source, cells, column, connected, wiring)]
     kept = set(values(cells, "source_id"))
     anatomy = Anatomy(
         dataset=source.dataset,
@@ -105,7 +109,7 @@ def measure(source: Source, column: Column, choices: Choices) -> Measured:
         edges=UNWRITTEN,
         steps=tuple(account.steps),
         findings=tuple(found),
-        conflicts=tuple(conflict for conflict in conflicts if conflict.cell in kept) or None,
+        conflicts=tuple(conflict for conflict in classified.conflicts if conflict.cell in kept) or None,
     )
     return Measured(cells, edges, anatomy)
 
@@ -119,15 +123,34 @@ def _tables(source: Source, asked: OpenedTable) -> tuple[SourceTable, ...]:
     )
 
 
-def _neurons(rows: pa.Table, conflicts: tuple[Conflict, ...], table: str | None, account: Account) -> pa.Table:
+def _neurons(classified: Classified, table: str | None, source: Source, account: Account) -> pa.Table:
     """Keep cells that are neurons, in segments of their own."""
+    rows, conflicts = classified.cells, classified.conflicts
     ei_class = values(rows, "ei_class")
     rows = account.keep("neurons", rows, ei_class != "nonneuron", why="glia and other cells that are no neurons")
     if table == NUCLEI:
         disputed = np.isin(values(rows, "source_id"), [conflict.cell for conflict in conflicts])
         told = (values(rows, "ei_class") != "unknown") | disputed
-        rows = account.keep("cells of known class", rows, told, why="no table says what they are")
-    return unmerged(rows, account)
+        rows = account.keep(
+            "cells of known class", rows, told, why=f"no table of classes speaks of them ({', '.join(LABELS)})"
+        )
+    rows = unmerged(rows, account)
+    _refuse_nothing(rows, "cell", account, source)
+    return rows
+
+
+def _refuse_nothing(rows: pa.Table, what: str, account: Account, source: Source) -> None:
+    if rows.num_rows:
+        return
+    last = next(step for step in reversed(account.steps) if step.lost)
+    tables = ", ".join(sorted(source.tables))
+    raise ExtractError(
+        f"No {what} is left",
+        where=f"{source.location}: {tables}",
+        found=f"{last.name}: {last.kept:,} of {last.rows_in:,}, because: {last.why}",
+        wanted=f"at least one {what}",
+        fix="choose less strictly, or give the tables whose ids and words fit these cells",
+    )
 
 
 def _label(source: Source, rows: pa.Table, proofread: pa.Table, how: How) -> tuple[pa.Table, Laminae]:
@@ -166,3 +189,17 @@ def _of_segments(source: Source, cells: pa.Table, border_um: float) -> Iterator[
     near = near_border(source, np.stack(split, axis=1), within_um=border_um)
     text = f"somata within {border_um:g} um of a side of the volume: their arbours are cut, and their synapses missing"
     yield from finding("near the border", cells, near, text)
+
+
+def _of_tables(
+    source: Source, cells: pa.Table, column: Column, connected: Connected, wiring: Wiring
+) -> Iterator[Finding]:
+    """Report what the tables themselves do not hold."""
+    text = f"cells without one row in {wiring.where}: where they are many, it is of another materialization"
+    yield from finding("cells without a synapse", cells, ~connected.touched, text)
+    if column.shape is not None and column.table == CENSUS:
+        text = f"cells cut out of {CENSUS}, which lists one column only: {NUCLEI} holds all nuclei of the volume"
+        yield Finding(name="cut out of the census", count=cells.num_rows, text=text)
+    if STATISTICS in source and "outside_synapse_count" not in cells.column_names:
+        text = f"cells of which {STATISTICS} gives no total, or one below what the column itself gives"
+        yield Finding(name="totals not believed", count=cells.num_rows, text=text)

@@ -38,12 +38,18 @@ def proofreading(source: Source, cells: pa.Table) -> pa.Table:
         ``stale`` (bool: the axon was looked at when the cell had another root id); null where nothing is known.
     """
     known: dict[int, dict[str, Any]] = {}
+    current: dict[int, bool] = {}
     if PROOFREADING in source:
-        known = {row["pt_root_id"]: row for row in source[PROOFREADING].read().to_pylist()}
-    rows = [known.get(root, {}) for root in cells.column("root_id").to_pylist()]
+        for row in source[PROOFREADING].read().to_pylist():
+            root = row["pt_root_id"]
+            known[root] = row
+            if "valid_id" in row:
+                current[root] = current.get(root, False) or row["valid_id"] == root
+    roots = cells.column("root_id").to_pylist()
+    rows = [known.get(root, {}) for root in roots]
     if MAPPED_CELLS in source:
         rows = [{"status_axon": word} for word in cells.column("axon_proofread").to_pylist()]
-    stale = [row["valid_id"] != row["pt_root_id"] if "valid_id" in row else None for row in rows]
+    stale = [not current[root] if root in current else None for root in roots]
     columns = {name: pa.array([row.get(theirs) for row in rows], kind) for name, (theirs, kind) in COLUMNS.items()}
     return pa.table({**columns, "stale": pa.array(stale, pa.bool_())})
 
@@ -64,6 +70,13 @@ def accepted(proofread: pa.Table, requirement: str) -> npt.NDArray[np.bool_]:
             "Nothing is known of the proofreading of any axon",
             where=f"--require {requirement}",
             wanted=f"the table {PROOFREADING} beside the others",
+        )
+    if requirement == "fully-extended-axon" and proofread.column("axon_strategy").null_count == len(status):
+        raise ExtractError(
+            "Nothing is known of how far axons were extended",
+            where=f"--require {requirement}",
+            wanted=f"the column strategy_axon in {PROOFREADING}",
+            fix="require proofread-axon",
         )
     fulfilled = np.array([bool(word) for word in status.to_pylist()])
     if requirement == "fully-extended-axon":

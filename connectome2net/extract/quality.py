@@ -10,7 +10,6 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from connectome2net.extract.laminae import TOLERANCE_UM, contradicts_depth
 from connectome2net.extract.proofreading import FULL
@@ -86,7 +85,7 @@ def _of_axons(cells: pa.Table, proofread: pa.Table) -> Iterator[Finding]:
         yield Finding(
             name="proofreading unknown",
             count=len(status),
-            text="nothing is known of the proofreading of any axon: a missing output may be missing data",
+            text="cells of whose proofreading nothing is known: a missing output may be missing data",
         )
         return
     yield from finding("proofreading unknown", cells, _mask(status.is_null()), "axons without a word on proofreading")
@@ -108,12 +107,11 @@ def _of_axons(cells: pa.Table, proofread: pa.Table) -> Iterator[Finding]:
 def _of_outside(cells: pa.Table) -> Finding:
     name = "outside_synapse_count"
     if name not in cells.column_names:
-        text = "nothing is known of inputs from outside the column: the cells receive more than the edges say"
+        text = "cells of whose inputs from outside the column nothing is known: they receive more than the edges say"
         return Finding(name="inputs from outside unknown", count=cells.num_rows, text=text)
-    received = cells.column(name).drop_null()
-    total = int(pc.sum(received).as_py())
-    text = f"cells that receive {total:,} synapses from outside the column, as far as the tables hold them ({name})"
-    return Finding(name="inputs from outside", count=len(received), text=text)
+    received = cells.column(name).drop_null().to_numpy()
+    text = f"cells receive {received.sum():,} synapses from outside the column, as far as the tables hold them ({name})"
+    return Finding(name="inputs from outside", count=int((received > 0).sum()), text=text)
 
 
 def _mask(column: pa.ChunkedArray) -> Mask:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from connectome2net.extract.quality import Account
+from connectome2net.sources.engine import collect
 from connectome2net.sources.microns import NUCLEI, POSITION
 from connectome2net.sources.source import MAPPED_CELLS, Source
 
@@ -30,11 +31,10 @@ NEAR_UM = 100.0
 
 def unmerged(cells: pa.Table, account: Account) -> pa.Table:
     """Leave out cells that share a segment: their synapses cannot be told apart, and would count twice."""
-    root = cells.column("root_id")
-    if root.null_count:
-        return cells
-    _, which, times = np.unique(root.to_numpy(), return_inverse=True, return_counts=True)
-    alone = times[which] == 1
+    root, known = cells.column("root_id"), np.asarray(cells.column("root_id").is_valid())
+    _, which, times = np.unique(root.drop_null().to_numpy(), return_inverse=True, return_counts=True)
+    alone = ~known
+    alone[known] = times[which] == 1
     return account.keep("cells in a segment of their own", cells, alone, why="merged with another cell of the column")
 
 
@@ -45,7 +45,7 @@ def merged_outside(source: Source, cells: pa.Table) -> Mask:
     roots = ibis.memtable(cells.select(["root_id"]))
     nuclei = source[NUCLEI].table.semi_join(roots, [("pt_root_id", "root_id")])
     counted = nuclei.distinct(on=("id",)).group_by("pt_root_id").aggregate(nuclei=ibis._.count())
-    shared = counted.filter(counted.nuclei > 1).pt_root_id.to_pyarrow().to_numpy()
+    shared = collect(counted.filter(counted.nuclei > 1), file=source[NUCLEI].file).column("pt_root_id").to_numpy()
     return np.isin(cells.column("root_id").to_numpy(), shared)
 
 
@@ -75,6 +75,8 @@ def _limits_nm(source: Source) -> tuple[tuple[float, float], tuple[float, float]
         return next((limits for name, limits in SOMATA_NM.items() if source.dataset.startswith(name)), None)
     nuclei, sides = source[NUCLEI].table, ((POSITION[0], 0), (POSITION[2], 2))
     measures = {f"{what}_{name}": getattr(nuclei[name], what)() for name, _ in sides for what in ("min", "max")}
-    found = nuclei.aggregate(**measures).to_pyarrow().to_pylist()[0]
+    found = collect(nuclei.aggregate(**measures), file=source[NUCLEI].file).to_pylist()[0]
+    if any(value is None for value in found.values()):
+        return None
     x, z = ((found[f"min_{n}"] * source.unit_nm[a], found[f"max_{n}"] * source.unit_nm[a]) for n, a in sides)
     return x, z

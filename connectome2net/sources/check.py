@@ -5,11 +5,15 @@ Enters: a ``Source`` whose tables are typed. Leaves: the same source, or the fir
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import ibis
 import ibis.expr.types as ir
 
 from connectome2net.errors import SourceError
+from connectome2net.sources.engine import collect
 from connectome2net.sources.microns import (
+    AREAS,
     BAYLOR,
     CENSUS,
     CONNECTIONS,
@@ -18,6 +22,7 @@ from connectome2net.sources.microns import (
     METAMODEL,
     NUCLEI,
     PROOFREADING,
+    STATISTICS,
     SYNAPSES,
 )
 from connectome2net.sources.source import Source, SourceTable, missing_table
@@ -27,11 +32,15 @@ NAMED = 5
 TWO_VERSIONS = "take all tables from one materialization; tables of two versions cannot be joined on root ids"
 
 
+ONCE: Mapping[str, str] = {CENSUS: "id", NUCLEI: "id", AREAS: "id", STATISTICS: "id", PROOFREADING: "pt_root_id"}
+"""Table -> its key: what two rows say of one key must be the same."""
+
+
 def check(source: Source) -> Source:
     """Return the source if its tables fit together.
 
     Raises:
-        SourceError: a table is missing; the census says two things of one nucleus; no word for a class is known;
+        SourceError: a table is missing; a table says two things of one nucleus or axon; no word for a class is known;
             tables are of different materializations.
     """
     if CENSUS not in source and NUCLEI not in source:
@@ -41,30 +50,49 @@ def check(source: Source) -> Source:
     for name in (CENSUS, NUCLEI):
         if name in source and not source[name].rows:
             raise SourceError("A table of cells is empty", where=source[name].file, found="0 rows", wanted="cells")
-    if CENSUS in source:
-        _check_census(source[CENSUS])
+    for name, key in ONCE.items():
+        if name in source:
+            _check_once(source[name], key)
+    if CENSUS in source and NUCLEI in source:
+        _check_same_roots(source[CENSUS], source[NUCLEI])
     for name in (CENSUS, *CORRECTIONS, METAMODEL, BAYLOR):
         if name in source:
             _check_words(source[name])
     cells = source[NUCLEI if NUCLEI in source else CENSUS]
-    if SYNAPSES in source:
-        _check_some_roots_known(source[SYNAPSES], cells, "pre_pt_root_id")
-    if PROOFREADING in source:
-        _check_some_roots_known(source[PROOFREADING], cells, "pt_root_id")
-        _check_one_status(source[PROOFREADING])
+    for name, column in ((SYNAPSES, "pre_pt_root_id"), (PROOFREADING, "pt_root_id")):
+        if name in source:
+            _check_some_roots_known(source[name], cells, column)
     return source
 
 
-def _check_census(census: SourceTable) -> None:
-    """Refuse two rows of one nucleus that say different things."""
-    rows = census.table.select("id", "pt_root_id", "classification_system", "cell_type").distinct()
-    if twice := _repeated(rows, "id"):
+def _check_once(table: SourceTable, key: str) -> None:
+    """Refuse two rows of one nucleus or axon that say different things; the same row twice is harmless."""
+    rows = table.table.drop("valid_id") if "valid_id" in table.table.columns else table.table
+    rows = rows.filter(rows[key] != 0).distinct()
+    if twice := _repeated(rows, key, file=table.file):
+        thing = "nucleus" if key == "id" else "root"
         raise SourceError(
-            "The census says two things of one nucleus",
-            where=f"{census.file}, column id",
-            found=_named("nucleus", twice),
-            wanted="one root id, one class and one type per nucleus",
+            f"A table says two things of one {'nucleus' if key == 'id' else 'axon'}",
+            where=f"{table.file}, column {key}",
+            found=_named(thing, twice),
+            wanted=f"one row per {thing}",
             fix="keep the row that is right",
+        )
+
+
+def _check_same_roots(census: SourceTable, nuclei: SourceTable) -> None:
+    """Compare the root ids that two tables give to the same nucleus."""
+    now = nuclei.table.select(nucleus="id", now="pt_root_id")
+    both = census.table.join(now, census.table.id == now.nucleus)
+    differing = both.filter(both.pt_root_id != both.now)
+    if found := collect(differing.select("id", "pt_root_id", "now").distinct(), file=census.file).to_pylist():
+        row = min(found, key=lambda row: row["id"])
+        raise SourceError(
+            "Two materializations: tables disagree on the root id of a nucleus",
+            where=f"{census.file} and {nuclei.file}, column pt_root_id",
+            found=f"nucleus {row['id']} is root {row['pt_root_id']} and {row['now']}; {len(found):,} nuclei differ",
+            wanted="one root id per nucleus",
+            fix=TWO_VERSIONS,
         )
 
 
@@ -73,9 +101,10 @@ def _check_words(labels: SourceTable) -> None:
     table = labels.table
     words = [name for name in ("classification_system", "cell_type") if name in table.columns]
     known = ibis.or_(*(table[name].isin(list(EI_WORDS)) for name in words))
-    if table.filter(known).limit(1).count().to_pyarrow().as_py() or not labels.rows:
+    if not labels.rows or collect(table.filter(known).limit(1), file=labels.file).num_rows:
         return
-    said = table.select(word=table[words[0]]).distinct().order_by("word").limit(NAMED).word.to_pyarrow().to_pylist()
+    distinct = table.select(word=table[words[0]]).distinct().order_by("word").limit(NAMED)
+    said = collect(distinct, file=labels.file).column("word").to_pylist()
     raise SourceError(
         "No word for the class of a cell is known",
         where=f"{labels.file}, column {' or '.join(words)}",
@@ -87,7 +116,7 @@ def _check_words(labels: SourceTable) -> None:
 def _check_some_roots_known(table: SourceTable, cells: SourceTable, column: str) -> None:
     """A table that knows not one root of the census is of another version."""
     known = table.table.semi_join(cells.table, table.table[column] == cells.table.pt_root_id)
-    if table.rows and not known.limit(1).count().to_pyarrow().as_py():
+    if table.rows and not collect(known.select(column).limit(1), file=table.file).num_rows:
         raise SourceError(
             "Two materializations: no root id of a table is that of a cell",
             where=f"{table.file}, column {column}",
@@ -97,21 +126,9 @@ def _check_some_roots_known(table: SourceTable, cells: SourceTable, column: str)
         )
 
 
-def _check_one_status(proofreading: SourceTable) -> None:
-    status = proofreading.table.group_by("pt_root_id").aggregate(statuses=ibis._.status_axon.nunique())
-    if rows := status.filter(status.statuses > 1).order_by("pt_root_id").limit(NAMED).to_pyarrow().to_pylist():
-        raise SourceError(
-            "An axon is both proofread and not",
-            where=f"{proofreading.file}, column status_axon",
-            found=_named("root", [row["pt_root_id"] for row in rows]),
-            wanted="one status per root id",
-            fix="keep the row that is valid",
-        )
-
-
-def _repeated(table: ir.Table, column: str) -> list[int]:
+def _repeated(table: ir.Table, column: str, *, file: str) -> list[int]:
     counted = table.group_by(column).aggregate(times=ibis._.count())
-    return counted.filter(counted.times > 1).order_by(column)[column].to_pyarrow().to_pylist()
+    return collect(counted.filter(counted.times > 1).order_by(column), file=file).column(column).to_pylist()
 
 
 def _named(word: str, ids: list[int]) -> str:

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from connectome2net.errors import SourceError
 from connectome2net.sources.about import PositionUnit
+from connectome2net.sources.engine import collect
 from connectome2net.sources.microns import VOXEL_NM
 
 MAPPED_CELLS, MAPPED_EDGES, MAPPED_SYNAPSES = "cells", "edges", "synapses"
@@ -54,7 +55,7 @@ class SourceTable:
 
     def read(self) -> pa.Table:
         """Return all rows in memory."""
-        return self.table.to_pyarrow()
+        return collect(self.table, file=self.file or self.name)
 
 
 @dataclass(frozen=True)

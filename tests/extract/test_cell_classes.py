@@ -41,8 +41,8 @@ def source_of(said):
 
 
 def classified(said, nuclei=(1,)):
-    cells, conflicts = classify(source_of(said), pa.table({"nucleus_id": pa.array(nuclei, pa.int64())}))
-    return cells.to_pylist(), conflicts
+    found = classify(source_of(said), pa.table({"nucleus_id": pa.array(nuclei, pa.int64())}))
+    return found.cells.to_pylist(), found.conflicts
 
 
 CASES = {

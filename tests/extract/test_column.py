@@ -39,14 +39,17 @@ def volume(shared_data):
 
 @pytest.fixture(scope="module")
 def volume_source(volume, shared_data, tmp_path_factory):
-    """The whole volume in the published form: every nucleus, one classifier, areas; synapses of the V1 column."""
+    """The whole volume in the published form; synapses of the V1 column, and a chain of cells in RL."""
     number = np.arange(1, len(volume) + 1)
     words = volume.coarse_cell_type_auto.map(
         {"E": "excitatory_neuron", "I": "inhibitory_neuron", "NONNEURON": "nonneuron"}
     )
     places = volume[["pt_position_x", "pt_position_y", "pt_position_z"]]
     pairs = pd.read_parquet(shared_data / "microns" / "v1_column" / f"{CONNECTIONS}.parquet")
-    synapses = pairs.loc[pairs.index.repeat(pairs.n_syn), ["pre_pt_root_id", "post_pt_root_id"]]
+    column = pairs.loc[pairs.index.repeat(pairs.n_syn), ["pre_pt_root_id", "post_pt_root_id"]]
+    others = volume.pt_root_id[volume.region == "RL"].to_numpy()
+    chain = pd.DataFrame({"pre_pt_root_id": others[:-1], "post_pt_root_id": others[1:]})
+    synapses = pd.concat([column, chain])
     tables = {
         NUCLEI: places.assign(id=number, pt_root_id=volume.pt_root_id),
         METAMODEL: pd.DataFrame({"id": number, "classification_system": words, "cell_type": volume.cell_type_auto}),
@@ -195,13 +198,20 @@ def test_an_empty_column_says_where_the_cells_went(stand_in, tmp_path):
 
 
 TOMLS = {
-    "no centre": ("radius_um = 20", r"does not say what to cut(.|\n)*found: +radius_um(.|\n)*centre_um or centre_nm"),
-    "no size": ("centre_um = [1, 2, 3]", "does not say what to cut"),
-    "two sizes": ("centre_um = [1, 2, 3]\nradius_um = 2\nside_um = 3", "does not say what to cut"),
-    "no depth to it": ("centre_um = [1, 2, 3]\nradius_um = 0", "does not say what to cut"),
-    "two numbers": ("centre_um = [1, 2]\nradius_um = 2", r"not understood\n +/centre_nm: found nothing"),
-    "a word": ('centre_um = ["x", 2, 3]\nradius_um = 2', r"not understood\n +/centre_nm/0: found \"x\"; wanted"),
-    "a strange key": ("centre_um = [1, 2, 3]\nradius = 2", r"not understood\n +/radius: found a key that the format"),
+    "no centre": ("radius_um = 20", r"found: +radius_um\n +wanted: centre_um or centre_nm \(x, y, z\), one"),
+    "two centres": ("centre_um = [1, 2, 3]\ncentre_nm = [1, 2, 3]\nradius_um = 2", "centre_um or centre_nm"),
+    "no size": ("centre_um = [1, 2, 3]", "radius_um or side_um, one of the two"),
+    "two sizes": ("centre_um = [1, 2, 3]\nradius_um = 2\nside_um = 3", "radius_um or side_um, one of the two"),
+    "nothing": ("centre_um = [1, 2, 3]\nradius_um = 0", r"mine.toml, radius_um\n.*radius_um = 0\n.*greater than 0"),
+    "everything": ("centre_um = [1, 2, 3]\nradius_um = inf", r"radius_um = inf\n.*finite number"),
+    "two numbers": ("centre_um = [1, 2]\nradius_um = 2", r"mine.toml, centre_um\n.*centre_um = \[1, 2\]"),
+    "a word": ('centre_um = ["x", 2, 3]\nradius_um = 2', r"centre_um = \['x', 2, 3\]\n.*valid number"),
+    "a strange key": ("centre_um = [1, 2, 3]\nradius = 2", r"mine.toml\n.*radius = 2\n.*wanted: name, centre_um, cen"),
+    "a key of the spec": ('centre_um = [1, 2, 3]\nradius_um = 2\ntable = "x"', r"table = 'x'\n.*wanted: name"),
+    "upside down": (
+        "centre_um = [1, 2, 3]\nradius_um = 2\ntop_um = 500\nbottom_um = 100",
+        "top_um above bottom_um: depth grows",
+    ),
     "no TOML": ("centre_um =", r"cannot be read(.|\n)*wanted: TOML"),
 }
 
@@ -223,6 +233,9 @@ def test_choices_that_do_not_go_together(stand_in):
         extract(stand_in, radius_um=1, side_um=2)
     with pytest.raises(ExtractError, match=r"column has no centre\n.*\n.*all with a size\n.*v1, or a .toml"):
         extract(stand_in, column="all", radius_um=1)
+    for size in (math.inf, math.nan, -1.0):
+        with pytest.raises(ExtractError, match=r"A column has a size\n.*\n.*\n.*above 0"):
+            extract(stand_in, radius_um=size)
     with pytest.raises(ExtractError, match=r"cannot be read\n.*none.toml"):
         extract(stand_in, column="none.toml")
 

@@ -34,7 +34,8 @@ def connected(name, table):
     source = source_of(**{CENSUS: eight_cells()[CENSUS], name: table})
     cells, _ = cut(source, find_column("v1", source=source), Account())
     account = Account()
-    return *connect(source, cells, find_wiring(source, cells), account), account.steps
+    found = connect(source, cells, find_wiring(source, cells), account)
+    return found.edges, found.outside, account.steps
 
 
 def synapse_table(rows):
@@ -136,7 +137,7 @@ def test_a_note_says_why_rows_are_lost(tmp_path):
     tables[CONNECTIONS] = pa.Table.from_pylist(rows, tables[CONNECTIONS].schema)
     spec = extract(open_folder(write_tables(tmp_path, tables)))
     assert [(step.lost, step.why.split(":")[0]) for step in spec.anatomy.steps[-2:]] == [
-        (1, "an end lies outside the column"),
+        (1, "an end is no cell of this column"),
         (1, "an autapse"),
     ]
     assert spec.edges.num_rows == 9
