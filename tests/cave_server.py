@@ -112,9 +112,10 @@ class Handler(BaseHTTPRequestHandler):
             self._get(url.path.strip("/").split("/"), parse_qs(url.query))
 
     def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        if self._refused():
+        content = self.rfile.read(int(self.headers["Content-Length"]))
+        if not content or self._refused():  # the client was killed
             return
+        body = json.loads(content)
         url = urlparse(self.path)
         match url.path.strip("/").split("/"):
             case ["materialize", "api", "v3", "datastack", _, "version", _, "table", table, "query"]:

@@ -27,6 +27,7 @@ from connectome2net.sources.cave.server import Server, check_version, connect
 from connectome2net.sources.cave.session import Patience
 from connectome2net.sources.cave.token import find_token
 from connectome2net.sources.check import check
+from connectome2net.sources.engine import collect, read_parquet, reading
 from connectome2net.sources.microns import (
     CENSUS,
     CITATION,
@@ -87,7 +88,9 @@ class Volume:
         """
         if query.table not in self.tables:
             raise _not_there(query.table, self)
-        return self.engine.read_parquet(self.cache.find(query.table, digest(query)) or self.download(query))
+        file = self.cache.find(query.table, digest(query)) or self.download(query)
+        with reading(file):
+            return read_parquet(self.engine, str(file))
 
     def download(self, query: Query) -> Path:
         """Ask the server for a query."""
@@ -103,7 +106,7 @@ class Volume:
         for name in (name for name in LABELS if name in self.tables):
             raw = self.raw(Rows(name))
             tables[name] = self._shaped(self._with_nuclei(raw, name), name)
-            if lost := raw.count().to_pyarrow().as_py() - tables[name].rows:
+            if lost := collect(raw.agg(rows=raw.count()), file=name)["rows"][0].as_py() - tables[name].rows:
                 rows = "row of {} names" if lost == 1 else "rows of {} name"
                 notes.append(f"{lost:,} {rows.format(name)} no nucleus of {NUCLEI}: left out")
         return tables, tuple(notes)

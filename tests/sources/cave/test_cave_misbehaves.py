@@ -11,6 +11,8 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
+import duckdb
+import ibis
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -508,6 +510,39 @@ def test_a_download_that_is_stopped_says_that_it_goes_on(cave, monkeypatch):
     assert stopped.value.__notes__ == [
         "What has arrived is kept; repeat the same command later: it goes on where it stopped."
     ]
+
+
+@pytest.mark.parametrize("error", [duckdb.InterruptException("Interrupted"), RuntimeError("Query interrupted")])
+def test_what_duckdb_makes_of_a_stop_is_a_stop(cave, monkeypatch, error):
+    open_cave(patience=HASTY)
+    asked = []
+
+    def stops(run):
+        def stop(*given: object, **options: object) -> object:
+            asked.append(run)
+            if len(asked) == at:
+                raise error
+            return run(*given, **options)
+
+        return stop
+
+    for name in ("raw_sql", "to_pyarrow"):
+        monkeypatch.setattr(ibis.backends.duckdb.Backend, name, stops(getattr(ibis.backends.duckdb.Backend, name)))
+    at = 0
+    open_cave(patience=HASTY)
+    questions = len(asked)
+    for at in range(1, questions + 1):
+        asked.clear()
+        with pytest.raises(KeyboardInterrupt):
+            open_cave(patience=HASTY)
+    assert questions > 5
+
+
+def test_the_name_of_the_cache_is_no_pattern(cave, tmp_path):
+    fetch(cache=tmp_path / "ca1")
+    for file in (tmp_path / "ca1").rglob("*.parquet"):
+        file.write_bytes(b"")
+    assert is_right(fetch(cache=tmp_path / "ca[1]"))
 
 
 def test_where_nobody_watches_there_is_a_line_for_each_table(cave, capsys):
