@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, PositiveFloat, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PositiveFloat, ValidationError
 
 from connectome2net.errors import SourceError
 from connectome2net.sources.engine import unreadable
@@ -17,6 +17,10 @@ from connectome2net.sources.microns import CITATION, VOXEL_NM
 
 TOML = "source.toml"
 PositionUnit = Literal["nm", "voxel", "um"]
+Version = Annotated[str, BeforeValidator(lambda value: str(value) if type(value) is int else value)]
+"""A number or text."""
+OneOrMany = Annotated[tuple[str, ...], BeforeValidator(lambda value: (value,) if isinstance(value, str) else value)]
+"""A text or a list of texts."""
 
 
 class About(BaseModel):
@@ -33,20 +37,10 @@ class About(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     dataset: str = "minnie65_public"
-    materialization: str = "unknown"
+    materialization: Version = "unknown"
     position_unit: PositionUnit = "voxel"
     position_voxel_nm: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = VOXEL_NM
-    citation: tuple[str, ...] = CITATION
-
-    @field_validator("materialization", mode="before")
-    @classmethod
-    def _number_or_text(cls, value: object) -> object:
-        return str(value) if type(value) is int else value
-
-    @field_validator("citation", mode="before")
-    @classmethod
-    def _one_or_many(cls, value: object) -> object:
-        return [value] if isinstance(value, str) else value
+    citation: OneOrMany = CITATION
 
 
 def read_about(folder: Path, *, position_unit: str | None = None) -> About:

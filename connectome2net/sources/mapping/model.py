@@ -11,7 +11,6 @@ from typing import Annotated, Literal, Self
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     PositiveFloat,
@@ -19,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from connectome2net.sources.about import PositionUnit
+from connectome2net.sources.about import OneOrMany, PositionUnit, Version
 
 EiClass = Literal["excitatory", "inhibitory", "unknown", "nonneuron"]
 Meaning = Literal["excitatory", "inhibitory", "unknown", "nonneuron", "drop"]
@@ -27,14 +26,6 @@ Meaning = Literal["excitatory", "inhibitory", "unknown", "nonneuron", "drop"]
 
 Lamina = Literal["L1", "L2/3", "L4", "L5", "L6", "WM", "unknown"]
 Vector = tuple[float, float, float]
-
-
-def _one_or_many(value: object) -> object:
-    return (value,) if isinstance(value, str) else value
-
-
-OneOrMany = Annotated[tuple[str, ...], BeforeValidator(_one_or_many)]
-"""Of columns that say the same thing, the first that is not empty is believed."""
 
 
 def _inside(file: str) -> str:
@@ -72,7 +63,9 @@ class File(Section):
 
 
 class Labels(File):
-    """Facts about cells, one row per cell; every key but ``file`` names a column.
+    """Facts about cells, one row per cell; every key but those of ``File`` names a column.
+
+    Of several columns for one thing the first that is not empty is believed.
 
     Attributes:
         id: the cell; text or whole numbers.
@@ -259,7 +252,7 @@ class ConnectomeMapping(Section):
     """
 
     dataset: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
-    version: str = "unknown"
+    version: Version = "unknown"
     citation: OneOrMany = ()
     cells: Cells = Cells()
     labels: tuple[Labels, ...] = ()
@@ -267,11 +260,6 @@ class ConnectomeMapping(Section):
     synapses: Synapses | None = None
     depth: Depth | None = None
     network: Hint | None = None
-
-    @field_validator("version", mode="before")
-    @classmethod
-    def _number_or_text(cls, value: object) -> object:
-        return str(value) if type(value) is int else value
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
