@@ -19,14 +19,22 @@ from connectome2net.sources.microns import POSITION, Kind, TableShape
 from connectome2net.sources.positions import parse_positions
 
 WHOLE = r"^-?[0-9]{1,18}$"
-TRUE, FALSE = ("t", "true"), ("f", "false")
+MOST = 2**63 - 1
+TRUE, FALSE = ("t", "true", "1"), ("f", "false", "0")
 NO_NULLS = ("id", "count")
+LEAST: Mapping[Kind, int] = {"count": 1, "size": 0}
+"""Kinds of which it is enough to know the least value, where the column is one of whole numbers."""
 WANTED: Mapping[Kind, str] = {
     "id": "whole numbers (int64): a float cannot hold an id above 2^53",
     "count": "whole numbers from 1 up",
-    "size": "numbers",
-    "number": "numbers",
-    "flag": "true/false or t/f",
+    "size": "finite numbers from 0 up",
+    "number": "finite numbers",
+    "flag": "true/false, t/f or 1/0",
+}
+FIXES: Mapping[Kind, str] = {
+    "id": "write the column as whole numbers; in pandas, read and write it as Int64, never as float",
+    "count": "write the column as whole numbers; in pandas, .astype(int) before writing",
+    "flag": "write t or f",
 }
 
 
@@ -90,7 +98,7 @@ def _check_type(column: ir.Column, kind: Kind, *, where: str) -> None:
         "size": numeric,
         "number": numeric,
         "text": True,
-        "flag": dtype.is_boolean(),
+        "flag": dtype.is_boolean() or dtype.is_integer(),
     }[kind] or dtype.is_string()
     if not fits:
         raise SourceError(
@@ -98,7 +106,7 @@ def _check_type(column: ir.Column, kind: Kind, *, where: str) -> None:
             where=where,
             found=str(dtype),
             wanted=WANTED[kind],
-            fix="export the table again without passing it through floats" if kind == "id" else "",
+            fix=FIXES.get(kind, ""),
         )
 
 
@@ -109,7 +117,9 @@ def _check_values(raw: ir.Table, kinds: Mapping[str, Kind], *, file: str, footer
     for name, kind in kinds.items():
         if kind in NO_NULLS and known.nulls.get(name) != 0:
             measures[f"empty:{name}"] = raw[name].isnull().sum()
-        if (wrong := _wrong(raw[name], kind)) is not None and not (kind == "count" and known.least.get(name, 0) > 0):
+        wrong = _wrong(raw[name], kind)
+        least = known.least.get(name, -MOST) if raw[name].type().is_signed_integer() else -MOST
+        if wrong is not None and least < LEAST.get(kind, MOST):
             measures[f"wrong:{name}"] = wrong.sum()
     counted = collect(raw.aggregate(**measures), file=file).to_pylist()[0] if measures else {}
     for name, kind in kinds.items():
@@ -117,23 +127,32 @@ def _check_values(raw: ir.Table, kinds: Mapping[str, Kind], *, file: str, footer
         if empty := counted.get(f"empty:{name}"):
             raise SourceError("Ids are missing", where=where, found=f"{empty:,} empty rows", wanted=WANTED[kind])
         if times := counted.get(f"wrong:{name}"):
-            example = raw.filter(_wrong(raw[name], kind))[name].min().to_pyarrow().as_py()
-            found = f"{example} ({times:,} {'rows' if times > 1 else 'row'})"
-            raise SourceError("A value is not understood", where=where, found=found, wanted=WANTED[kind])
+            example = raw.filter(_wrong(raw[name], kind)).aggregate(example=raw[name].min())
+            found = f"{collect(example, file=file)['example'][0]} ({times:,} {'rows' if times > 1 else 'row'})"
+            raise SourceError(
+                "A value is not understood", where=where, found=found, wanted=WANTED[kind], fix=FIXES.get(kind, "")
+            )
     return int(counted.get("rows", known.rows))
 
 
 def _wrong(column: ir.Column, kind: Kind) -> ir.BooleanColumn | None:
     """Tell which values are there and not understood; None where the type leaves no room for it."""
-    is_text = column.type().is_string()
-    if kind == "id" and is_text:
-        return ~column.re_search(WHOLE)
+    dtype = column.type()
+    is_text = dtype.is_string()
+    if kind == "id":
+        return ~column.re_search(WHOLE) if is_text else column > MOST if dtype.is_unsigned_integer() else None
     if kind == "count":
         return (~column.re_search(WHOLE) | (column.try_cast("int64") < 1)) if is_text else column < 1
-    if kind == "flag" and is_text:
-        return column.lower().notin(TRUE + FALSE)
-    if kind in ("number", "size") and is_text:
-        return column.notnull() & column.try_cast("float64").isnull()
+    if kind == "flag" and not dtype.is_boolean():
+        return column.cast("string").lower().notin(TRUE + FALSE)
+    if kind == "size" and dtype.is_integer():
+        return column < 0
+    if kind in ("number", "size") and not dtype.is_integer():
+        number = column.try_cast("float64")
+        outside = number.isinf()
+        if kind == "size":  # for an engine NaN is more than any number
+            outside |= (number < 0) | ((number > MOST) & ~number.isnan())
+        return outside.fill_null(False) | (column.notnull() & number.isnull())
     return None
 
 
@@ -147,7 +166,7 @@ def _number(column: ir.Column) -> ir.Column:
 
 
 def _flag(column: ir.Column) -> ir.Column:
-    return column if column.type().is_boolean() else column.lower().isin(TRUE)
+    return column if column.type().is_boolean() else column.cast("string").lower().isin(TRUE)
 
 
 CASTS: Mapping[Kind, Callable[[ir.Column], ir.Column]] = {

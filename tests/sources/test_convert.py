@@ -170,7 +170,7 @@ def test_what_belongs_to_another_folder_is_left_as_it_is(tmp_path):
     before = {name: (tmp_path / "out" / name).read_bytes() for name in left_in(tmp_path / "out")}
     (second / "source.toml").write_text('dataset = "another"')
     file = second / f"{CONNECTIONS}.csv"
-    file.write_text(file.read_text().replace(",2,", ",3,"))
+    file.write_bytes(file.read_bytes().replace(b",2,", b",3,"))
     with pytest.raises(SourceError, match=r"another origin\n.*connections_with_nuclei.parquet"):
         convert(second, out=tmp_path / "out")
     assert {name: (tmp_path / "out" / name).read_bytes() for name in left_in(tmp_path / "out")} == before

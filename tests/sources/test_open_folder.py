@@ -112,3 +112,12 @@ def test_size_may_be_a_float_because_sums_often_are(tmp_path):
         read = open_folder(write_tables(tmp_path / form, tables, form=form))[CONNECTIONS].read()
         assert read.column("sum_size").to_pylist() == [100, None, 300, *[50] * 6]
         assert pa.types.is_int64(read.schema.field("sum_size").type)
+
+
+@pytest.mark.parametrize("form", ["parquet", "csv"])
+def test_a_flag_may_be_a_number(tmp_path, form):
+    tables = eight_cells()
+    words = tables[PROOFREADING].column("status_axon")
+    tables[PROOFREADING] = change(tables[PROOFREADING], "status_axon", words.cast("int8"))
+    read = open_folder(write_tables(tmp_path, tables, form=form))[PROOFREADING].read()
+    assert read.column("status_axon").to_pylist() == words.to_pylist()

@@ -1,7 +1,6 @@
 """Each thing that can be wrong with published tables has one message, naming file, column, and the way out."""
 
 import re
-import signal
 import threading
 
 import ibis
@@ -24,7 +23,7 @@ from published_tables import (
 
 from connectome2net.errors import SourceError
 from connectome2net.sources import open_folder
-from connectome2net.sources.engine import collect
+from connectome2net.sources.engine import collect, reading
 
 
 def with_values(name, column, edit):
@@ -88,7 +87,31 @@ CORRUPTIONS = {
     ),
     "unknown flag": (
         with_values(PROOFREADING, "status_axon", lambda x: ["maybe"] * len(x)),
-        r"A value is not understood\n.*status_axon\n.*maybe \(6 rows\)\n.*true/false or t/f",
+        r"A value is not understood\n.*status_axon\n.*maybe \(6 rows\)\n.*true/false, t/f or 1/0\n.*fix: +write t or f",
+    ),
+    "infinite size": (
+        with_synapses(lambda rows: change(rows, "size", [float("inf"), *[float("nan")] * 14, 1.0])),
+        r"A value is not understood\n.*column size\n.*inf \(1 row\)\n.*finite numbers from 0 up",
+    ),
+    "size below zero": (
+        with_synapses(lambda rows: change(rows, "size", [-100.0, *[1.4] * 15])),
+        r"A value is not understood\n.*column size\n.*-100.0 \(1 row\)\n.*finite numbers from 0 up",
+    ),
+    "whole size below zero": (
+        with_synapses(lambda rows: change(rows, "size", [-100, *[1] * 15])),
+        r"A value is not understood\n.*column size\n.*-100 \(1 row\)\n.*finite numbers from 0 up",
+    ),
+    "infinite position": (
+        with_values(CENSUS, "pt_position_x", first(float("-inf"))),
+        r"A value is not understood\n.*pt_position_x\n.*-inf \(1 row\)\n.*finite",
+    ),
+    "id that is too large": (
+        with_values(CENSUS, "pt_root_id", lambda ids: pa.array([2**63 + 5, *ids[1:]], pa.uint64())),
+        rf"A value is not understood\n.*pt_root_id\n.*{2**63 + 5} \(1 row\)\n.*int64",
+    ),
+    "numbered flag": (
+        with_values(PROOFREADING, "status_axon", lambda x: [2, 0, 1, 1, 1, 1]),
+        r"A value is not understood\n.*status_axon\n.*2 \(1 row\)\n.*1/0",
     ),
     "empty census": (lambda tables: tables.update({CENSUS: tables[CENSUS].slice(0, 0)}), "A table of cells is empty"),
     "nucleus twice": (
@@ -132,12 +155,22 @@ def test_a_single_fault_gives_its_message_and_writes_nothing(tmp_path, name):
     assert sorted(folder.iterdir()) == before
 
 
+@pytest.mark.parametrize("name", ["infinite size", "size below zero", "infinite position", "numbered flag"])
+def test_the_same_fault_in_csv_gives_the_same_message(tmp_path, name):
+    corrupt, message = CORRUPTIONS[name]
+    tables = eight_cells()
+    corrupt(tables)
+    with pytest.raises(SourceError, match=message):
+        open_folder(write_tables(tmp_path, tables, form="csv"))
+
+
 @pytest.mark.parametrize("value", ["864691135000000081.0", "8.64691135000000081e17", "root", "8646911350000000811"])
 def test_csv_ids_that_passed_through_floats_are_refused(tmp_path, value):
     tables = eight_cells()
     roots = [str(x) for x in tables[CENSUS].column("pt_root_id").to_pylist()]
     tables[CENSUS] = change(tables[CENSUS], "pt_root_id", [value, *roots[1:]])
-    message = rf"not understood\n.*slanted_ref.csv, column pt_root_id\n.*{re.escape(value)} \(1 row\)\n.*int64"
+    found = rf"{re.escape(value)} \(1 row\)"
+    message = rf"not understood\n.*slanted_ref.csv, column pt_root_id\n.*{found}\n.*int64.*\n.*Int64, never"
     with pytest.raises(SourceError, match=message):
         open_folder(write_tables(tmp_path, tables, form="csv"))
 
@@ -243,12 +276,22 @@ def test_a_broken_page_is_found_when_it_is_read_and_said_in_one_line(tmp_path):
 
 def test_a_scan_stopped_by_the_user_is_no_broken_file():
     engine = ibis.duckdb.connect()
-    engine.con.execute("CREATE VIEW v AS FROM range(10000000) AS a, range(1000) AS b SELECT sum(a.range * b.range)")
-    rows = engine.table("v")
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
+    engine.con.execute("CREATE VIEW v AS FROM range(1000000000) AS a, range(1000) AS b SELECT sum(a.range * b.range)")
+    rows, stopped = engine.table("v"), threading.Event()
+
+    def stop():
+        while not stopped.wait(0.05):
+            engine.con.interrupt()
+
+    thread = threading.Thread(target=stop)
+    thread.start()
     try:
-        threading.Timer(0.3, signal.raise_signal, [signal.SIGINT]).start()
         with pytest.raises(KeyboardInterrupt):
             collect(rows, file="large.parquet")
     finally:
-        signal.signal(signal.SIGINT, before)
+        stopped.set()
+        thread.join()
+    with pytest.raises(KeyboardInterrupt), reading("large.parquet"):
+        raise RuntimeError("Query interrupted")  # what DuckDB makes of Ctrl-C while it waits
+    with pytest.raises(RuntimeError, match="something else"), reading("large.parquet"):
+        raise RuntimeError("something else")
