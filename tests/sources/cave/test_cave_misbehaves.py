@@ -531,7 +531,8 @@ def test_what_duckdb_makes_of_a_stop_is_a_stop(cave, monkeypatch, error):
     at = 0
     open_cave(patience=HASTY)
     questions = len(asked)
-    for at in range(1, questions + 1):
+    for number in range(questions):
+        at = number + 1
         asked.clear()
         with pytest.raises(KeyboardInterrupt):
             open_cave(patience=HASTY)
