@@ -61,7 +61,7 @@ def read_about(folder: Path, *, position_unit: str | None = None) -> About:
         except ValidationError as error:
             raise _not_understood(path, error) from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-            raise unreadable(path, error) from error
+            raise unreadable(path, error, fix="mend it; it is TOML") from error
     if position_unit is None:
         return about
     try:

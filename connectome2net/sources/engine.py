@@ -63,10 +63,12 @@ def reading(file: object) -> Iterator[None]:
         raise KeyboardInterrupt from error
 
 
-def unreadable(file: object, error: Exception) -> SourceError:
+def unreadable(file: object, error: Exception, *, fix: str = "download it again") -> SourceError:
     """Say that a file is broken, in the reader's own words."""
     found = INCOMPLETE if isinstance(error, EOFError) else str(error).strip().splitlines()[0]
-    return SourceError("The file cannot be read", where=file, found=found, fix="download it again")
+    if isinstance(error, UnicodeDecodeError):
+        fix = "save it as UTF-8"
+    return SourceError("The file cannot be read", where=file, found=found, fix=fix)
 
 
 def start_engine(name: str = "duckdb", *, master: str | None = None) -> BaseBackend:

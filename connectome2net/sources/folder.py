@@ -94,7 +94,10 @@ def find_tables(folder: Path) -> dict[str, Path]:
     """
     if not folder.is_dir():
         found = "a file" if folder.exists() else "nothing"
-        raise SourceError("The source is not a folder", where=folder, found=found, wanted="a folder of tables")
+        others = "without tables: --source synthetic or --source cave" if len(folder.parts) == 1 else ""
+        raise SourceError(
+            "The source is not a folder", where=folder, found=found, wanted="a folder of tables", fix=others
+        )
     there = {item.name: item for item in folder.iterdir()}
     tables: dict[str, Path] = {}
     for name in TABLES:

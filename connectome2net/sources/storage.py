@@ -15,8 +15,8 @@ from ibis.backends import BaseBackend
 
 from connectome2net.errors import SourceError
 
-EXTRAS = {"s3": "s3", "s3a": "s3"}
-"""Extras of this package by kind of address, where it is not ``cloud``."""
+READERS = {"gs": "gcsfs", "gcs": "gcsfs", "s3": "s3fs", "s3a": "s3fs", "http": "aiohttp", "https": "aiohttp"}
+"""Packages by kind of address; all go through universal-pathlib."""
 
 
 def place(text: str | os.PathLike[str]) -> Path:
@@ -34,7 +34,11 @@ def place(text: str | os.PathLike[str]) -> Path:
     address = str(text)
     if "://" not in address:
         return Path(address)
+    from fsspec import available_protocols
+
     protocol = address.split("://")[0]
+    if protocol in ("file", "local") or protocol not in available_protocols():
+        raise _unknown(address)
     try:
         from upath import UPath
 
@@ -45,12 +49,8 @@ def place(text: str | os.PathLike[str]) -> Path:
             f"What reads {protocol}:// is not installed",
             where=address,
             found=str(error),
-            fix=f"pip install 'connectome2net[{EXTRAS.get(protocol, 'cloud')}]'",
+            fix=f"pip install universal-pathlib {READERS.get(protocol, '')}".strip(),
         ) from error
-    except ValueError as error:
-        raise _unknown(address) from error
-    if isinstance(remote, Path):
-        raise _unknown(address)
     return cast(Path, remote)
 
 

@@ -180,7 +180,8 @@ def test_what_a_parquet_file_says_of_itself_is_believed_and_the_rest_is_looked_a
 
 
 def test_a_large_file_has_no_digest_and_a_large_text_a_word_on_convert(tmp_path, monkeypatch):
-    monkeypatch.setattr("connectome2net.sources.folder.LARGE", 100)
+    for module in ("folder", "files"):
+        monkeypatch.setattr(f"connectome2net.sources.{module}.LARGE", 100)
     source = open_folder(dumped(tmp_path))
     assert source[SYNAPSES].sha256 is None
     assert any("synapses_pni_2_merged.csv.gz is read from end to end" in note for note in source.notes)

@@ -206,6 +206,13 @@ def test_a_csv_line_with_a_field_too_many_is_named(tmp_path):
         open_folder(folder)
 
 
+def test_a_csv_of_another_alphabet_is_said(tmp_path):
+    file = write_tables(tmp_path, eight_cells(), form="csv") / f"{CENSUS}.csv"
+    file.write_text(file.read_text(), encoding="utf-16")
+    with pytest.raises(SourceError, match=r"cannot be read\n.*slanted_ref.csv\n.*utf-8.*\n.*save it as UTF-8"):
+        open_folder(tmp_path)
+
+
 def test_an_empty_csv_has_no_columns(tmp_path):
     folder = write_tables(tmp_path, eight_cells(), form="csv")
     (folder / f"{CENSUS}.csv").write_text("")
@@ -225,6 +232,8 @@ def test_no_folder_an_empty_one_and_a_file(tmp_path):
         open_folder(tmp_path / "nowhere")
     with pytest.raises(SourceError, match=r"is missing\n.*\n.*no table that is known by its name"):
         open_folder(tmp_path)
+    with pytest.raises(SourceError, match=r"not a folder\n.*caev\n.*nothing\n.*\n.*synthetic or --source cave"):
+        open_folder("caev")
     (tmp_path / "file").touch()
     with pytest.raises(SourceError, match=r"not a folder\n.*\n.*found: +a file"):
         open_folder(tmp_path / "file")
@@ -234,7 +243,7 @@ def test_no_folder_an_empty_one_and_a_file(tmp_path):
     ("toml", "message"),
     [
         (TOML + "unit = 3", r"Unknown key in source.toml\n.*\n.*unit\n.*dataset, materialization"),
-        ("dataset = ", r"The file cannot be read\n.*source.toml"),
+        ("dataset = ", r"The file cannot be read\n.*source.toml\n.*\n.*mend it; it is TOML"),
         ("dataset = 3", r"A value in source.toml is not understood\n.*source.toml, dataset\n.*3\n.*string"),
         ("position_voxel_nm = [4, 4]", r"not understood\n.*source.toml, position_voxel_nm"),
         ('position_unit = "mm"', r"not understood\n.*source.toml, position_unit\n.*'mm'\n.*'nm', 'voxel' or 'um'"),

@@ -115,21 +115,25 @@ def test_what_is_not_there_and_what_is_broken_is_said(tmp_path, storage):
         open_folder(address)
 
 
-def test_an_address_that_nothing_reads():
-    pytest.importorskip("upath", reason="needs the extra [cloud]")
-    with pytest.raises(SourceError, match=r"No such kind of storage\n.*carrier-pigeon://loft\n.*carrier-pigeon\n"):
-        open_folder("carrier-pigeon://loft")
+@pytest.mark.parametrize("address", ["carrier-pigeon://loft", "file:///tables"])
+@pytest.mark.parametrize("installed", [True, False])
+def test_an_address_that_nothing_reads(monkeypatch, address, installed):
+    if not installed:
+        monkeypatch.setitem(sys.modules, "upath", None)
+    kind = address.split(":")[0]
+    with pytest.raises(SourceError, match=rf"No such kind of storage\n.*{address}\n.*{kind}\n.*a local path, gs://"):
+        open_folder(address)
 
 
 @pytest.mark.parametrize(
-    ("address", "missing", "extra"),
-    [("gs://bucket/v1300", "upath", "cloud"), ("gs://bucket", "gcsfs", "cloud"), ("s3://bucket", "s3fs", "s3")],
+    ("address", "missing", "package"),
+    [("gs://bucket/v1300", "upath", "gcsfs"), ("gs://bucket", "gcsfs", "gcsfs"), ("s3://bucket", "s3fs", "s3fs")],
 )
-def test_a_missing_extra_is_named(monkeypatch, address, missing, extra):
+def test_what_is_missing_is_named(monkeypatch, address, missing, package):
     if missing != "upath":
         pytest.importorskip("upath", reason="needs the extra [cloud]")
     monkeypatch.setitem(sys.modules, missing, None)
     kind = address.split(":")[0]
-    message = rf"What reads {kind}:// is not installed\n.*{address}\n[\s\S]*pip install 'connectome2net\[{extra}\]'"
+    message = rf"What reads {kind}:// is not installed\n.*{address}\n[\s\S]*pip install universal-pathlib {package}$"
     with pytest.raises(SourceError, match=message):
         open_source(address)
