@@ -84,6 +84,8 @@ def _show_steps(console: Console, summary: dict[str, Any]) -> None:
         _add(table, *(item.get(key, "") for key in ("name", "rows_in", "kept", "lost", "why")))
     console.print(table)
     for item in summary["findings"]:
+        if item["name"] == "left out":  # a step of the table above
+            continue
         count = "" if item["name"] == "source" else f"{item['count']:,} "
         cells = f" ({', '.join(item['cells'])})" if 0 < len(item["cells"]) <= 5 else ""
         console.print(f"  note: {count}{escape(item['text'])}{escape(cells)}")

@@ -167,6 +167,10 @@ def cut(source: Source, column: Column, account: Account) -> tuple[pa.Table, Col
         cells, column = _inside(source, column, cells, account)
     if column.area is not None:
         cells = _of_area(source, column.area, cells, account)
+    if MAPPED_CELLS not in source:
+        why = "root id 0: the nucleus lies in no segment"
+        in_segment = pc.not_equal(cells.column("root_id"), 0).to_numpy(zero_copy_only=False)
+        cells = account.keep("cells in a segment", cells, in_segment, why=why, named="source_id")
     if not cells.num_rows:
         raise ExtractError(
             "There is no cell in the column",
@@ -196,12 +200,6 @@ def _candidates(source: Source, column: Column, account: Account) -> tuple[pa.Ta
     what = "cells of the census" if name == CENSUS else "nuclei of the volume"
     rows = source[name].read().sort_by("id")
     rows = account.keep(what, rows, _first_of_each(rows.column("id")), why="a nucleus that is listed again")
-    rows = account.keep(
-        "cells in a segment",
-        rows,
-        pc.not_equal(rows.column("pt_root_id"), 0).to_numpy(zero_copy_only=False),
-        why="root id 0: the nucleus lies in no segment",
-    )
     scale = dict(zip(POSITION, source.unit_nm, strict=True))
     columns: dict[str, Any] = {
         "source_id": rows.column("id").cast(pa.string()),

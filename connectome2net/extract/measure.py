@@ -95,7 +95,7 @@ def measure(source: Source, column: Column, choices: Choices) -> Measured:
     )
     _refuse_nothing(edges, "edge", account, source)
     cells = _append(cells, connected.outside)
-    found = [*findings(cells, proofread, laminae=laminae, notes=source.notes), *classified.findings]
+    found = [*findings(cells, proofread, laminae=laminae, notes=source.notes), *classified.findings, *account.left_out]
     found += [*_of_segments(source, cells, choices.border_um), *_of_tables(source, cells, column, connected, wiring)]
     kept = set(values(cells, "source_id"))
     anatomy = Anatomy(
@@ -127,7 +127,8 @@ def _neurons(classified: Classified, table: str | None, source: Source, account:
     """Keep cells that are neurons, in segments of their own."""
     rows, conflicts = classified.cells, classified.conflicts
     ei_class = values(rows, "ei_class")
-    rows = account.keep("neurons", rows, ei_class != "nonneuron", why="glia and other cells that are no neurons")
+    why = "glia and other cells that are no neurons"
+    rows = account.keep("neurons", rows, ei_class != "nonneuron", why=why, named="source_id")
     if table == NUCLEI:
         disputed = np.isin(values(rows, "source_id"), [conflict.cell for conflict in conflicts])
         told = (values(rows, "ei_class") != "unknown") | disputed

@@ -16,6 +16,7 @@ from connectome2net.extract.proofreading import FULL
 from connectome2net.spec.model import Finding, Laminae, Step
 from connectome2net.spec.tables import values
 
+LEFT_OUT = "left out"
 Mask = npt.NDArray[np.bool_]
 
 
@@ -24,15 +25,30 @@ class Account:
 
     Attributes:
         steps: in their order.
+        left_out: the cells that were lost because of what they are, by name.
     """
 
     def __init__(self) -> None:
         self.steps: list[Step] = []
+        self.left_out: list[Finding] = []
 
-    def keep(self, name: str, rows: pa.Table, which: Mask, *, why: str) -> pa.Table:
-        """Keep some rows of a table, and write down how many were lost and why."""
+    def keep(self, name: str, rows: pa.Table, which: Mask, *, why: str, named: str = "") -> pa.Table:
+        """Keep some rows of a table, and write down how many were lost and why.
+
+        Args:
+            name: of the step.
+            rows: what comes in.
+            which: (rows,), what is kept.
+            why: what the others are.
+            named: the column by which the others are named; empty where their number is enough.
+        """
         self.count(name, rows.num_rows, int(which.sum()), why=why)
-        return rows if which.all() else rows.filter(pa.array(which))
+        if which.all():
+            return rows
+        if named:
+            lost = tuple(map(str, rows.column(named).filter(pa.array(~which)).to_pylist()))
+            self.left_out.append(Finding(name=LEFT_OUT, count=len(lost), text=why, cells=lost))
+        return rows.filter(pa.array(which))
 
     def count(self, name: str, rows_in: int, kept: int, *, why: str) -> None:
         """Write down a step that something else made."""

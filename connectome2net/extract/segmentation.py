@@ -35,7 +35,8 @@ def unmerged(cells: pa.Table, account: Account) -> pa.Table:
     _, which, times = np.unique(root.drop_null().to_numpy(), return_inverse=True, return_counts=True)
     alone = ~known
     alone[known] = times[which] == 1
-    return account.keep("cells in a segment of their own", cells, alone, why="merged with another cell of the column")
+    why = "merged with another cell of the column: both have one root id"
+    return account.keep("cells in a segment of their own", cells, alone, why=why, named="source_id")
 
 
 def merged_outside(source: Source, cells: pa.Table) -> Mask:

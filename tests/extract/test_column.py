@@ -78,9 +78,12 @@ def test_a_cylinder_through_the_whole_volume(volume_source, volume):
     assert spec.cells.num_rows == counts["E"] + counts["I"]
     steps = {step.name: (step.rows_in, step.kept) for step in spec.anatomy.steps}
     assert steps["nuclei of the volume"] == (91_423, 91_423)
-    assert steps["cells in a segment"] == (91_423, 91_422)
-    assert steps["cells in the column"] == (91_422, len(inside))
+    assert steps["cells in the column"] == (91_423, len(inside))
+    assert steps["cells in a segment"] == (len(inside), len(inside))
     assert steps["neurons"] == (len(inside), len(inside) - counts["NONNEURON"])
+    glia = np.flatnonzero((beside_um(volume) <= 60) & (volume.coarse_cell_type_auto == "NONNEURON")) + 1
+    left_out = [finding.cells for finding in spec.anatomy.findings if finding.name == "left out"]
+    assert left_out == [tuple(map(str, glia))]
     known = volume[volume.coarse_cell_type_manual != ""]
     near = set(inside.pt_root_id) & set(known.pt_root_id)
     assert near <= set(values(spec.cells, "root_id"))
@@ -260,6 +263,8 @@ def test_segments_that_are_no_cells_are_counted(tmp_path):
         spec = extract(open_folder(write_tables(tmp_path / name, given_tables)))
         assert tuple((step.name, step.lost) for step in spec.anatomy.steps[:-2] if step.lost) == expected[name]
         assert 40 not in values(spec.cells, "nucleus_id")
+        left_out = [finding.cells for finding in spec.anatomy.findings if finding.name == "left out"]
+        assert left_out == [("40",) if name == "root 0" else ("10", "40")]
     tables[CENSUS] = pa.concat_tables([tables[CENSUS], tables[CENSUS].slice(0, 1)])
     spec = extract(open_folder(write_tables(tmp_path / "twice", tables)))
     assert spec.anatomy.steps[0].lost == 1

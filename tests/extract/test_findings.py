@@ -160,8 +160,10 @@ def test_a_sum_of_sizes_with_a_gap_is_not_known(tmp_path):
 
 
 def test_merged_segments_are_found_beside_cells_without_one():
-    cells = pa.table({"root_id": pa.array([77, 77, 5, None, None], pa.int64())})
-    assert unmerged(cells, Account())["root_id"].to_pylist() == [5, None, None]
+    cells = pa.table({"source_id": list("abcde"), "root_id": pa.array([77, 77, 5, None, None], pa.int64())})
+    account = Account()
+    assert unmerged(cells, account)["source_id"].to_pylist() == ["c", "d", "e"]
+    assert [finding.cells for finding in account.left_out] == [("a", "b")]
 
 
 def test_a_nucleus_may_have_any_number():
