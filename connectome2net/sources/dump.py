@@ -10,7 +10,6 @@ import csv
 import gzip
 import io
 import re
-import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -154,9 +153,6 @@ def unpacked(file: Path) -> Iterator[IO[bytes]]:
     """Open a file, packed by gzip or not."""
     with file.open("rb") as packed, gzip.open(packed) if file.suffix == ".gz" else nullcontext(packed) as opened:
         yield opened  # type: ignore[misc]
-
-
-BROKEN_GZ = (EOFError, gzip.BadGzipFile, zlib.error)
 
 
 def _header_beside(file: Path) -> Path | None:

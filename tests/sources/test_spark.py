@@ -150,3 +150,12 @@ def test_float_sizes_are_the_same_on_both_engines(tmp_path, spark):
     read = [open_folder(folder, engine=name)[CONNECTIONS].read() for name in ("duckdb", "spark")]
     assert read[0] == read[1]
     assert read[1].column("sum_size").to_pylist() == [100, None, None, *[50] * 6]
+
+
+@pytest.mark.slow
+def test_a_csv_line_with_a_field_too_many_is_shown(tmp_path, spark):
+    folder = write_tables(tmp_path, eight_cells(), form="csv")
+    with (folder / f"{CONNECTIONS}.csv").open("a") as file:
+        file.write("1,2,3,4,5,6\r\n")
+    with pytest.raises(SourceError, match=r"cannot be read\n.*connections_with_nuclei.csv\n.*Spark: .*: 1,2,3,4,5,6"):
+        open_folder(folder, engine="spark")
