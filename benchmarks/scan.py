@@ -108,8 +108,9 @@ def ours(folder: Path) -> Answer:
 
 def ours_alone(folder: Path) -> Answer:
     """Only connect the cells, of a source that is open; the time of opening is not counted."""
-    from connectome2net.extract.column import cut, find_column
+    from connectome2net.extract.column import find_column
     from connectome2net.extract.connections import connect, find_wiring
+    from connectome2net.extract.cut import cut
     from connectome2net.extract.quality import Account
     from connectome2net.sources import open_folder
 

@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from connectome2net.errors import ExtractError
 from connectome2net.extract.cell_classes import BY_HAND, BY_MODEL, Classified, classify
-from connectome2net.extract.column import cut, positions_nm
 from connectome2net.extract.connections import Connected, Wiring, connect, find_wiring, threshold
+from connectome2net.extract.cut import cut, positions_nm
 from connectome2net.extract.depth import check_depth, soma_depth_um
 from connectome2net.extract.laminae import How, find_lamina, lamina_confidence
 from connectome2net.extract.proofreading import accepted, proofreading

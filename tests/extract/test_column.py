@@ -15,11 +15,12 @@ from standard_transform import minnie_ds
 
 from connectome2net.errors import ExtractError
 from connectome2net.extract import extract
-from connectome2net.extract.column import COLUMNS, cut, find_column
+from connectome2net.extract.column import COLUMNS, find_column
+from connectome2net.extract.cut import cut
 from connectome2net.extract.quality import Account
 from connectome2net.sources import Source, SourceTable, open_folder, open_source
 from connectome2net.sources.microns import AREAS, METAMODEL, NUCLEI, SYNAPSES
-from connectome2net.sources.source import StraightAxis
+from connectome2net.sources.source import MAPPED_CELLS, StraightAxis
 from connectome2net.spec import digest_document, read_spec, validate, write_spec
 from connectome2net.spec.tables import values
 
@@ -186,10 +187,24 @@ def test_a_straight_axis_by_hand(seed, radius):
     assert words.axis.startswith("straight along")
 
 
-def test_without_an_axis_nothing_is_cut(stand_in):
-    source = replace(stand_in, dataset="hemibrain")
+def test_without_an_axis_nothing_is_cut(stand_in, tmp_path):
+    source, path = replace(stand_in, dataset="hemibrain"), tmp_path / "mine.toml"
+    path.write_text("centre_um = [1, 2, 3]\nradius_um = 30\n")
     with pytest.raises(ExtractError, match=r"nobody has said where depth runs(.|\n)*hemibrain(.|\n)*depth.axis"):
-        extract(source, radius_um=30)
+        extract(source, column=str(path))
+
+
+def test_the_column_of_one_volume_is_not_looked_for_in_another(stand_in):
+    for size in ({}, {"radius_um": 30}):
+        with pytest.raises(
+            ExtractError, match=r"v1 is the column of minnie65(.|\n)*hemibrain\n.*wanted: all, or a file"
+        ):
+            extract(replace(stand_in, dataset="hemibrain"), **size)
+    mapped = replace(stand_in, tables={MAPPED_CELLS: stand_in[CENSUS]})
+    with pytest.raises(ExtractError, match=r"that the census lists\n.*\n.*minnie65_synthetic, by a mapping"):
+        find_column("v1", source=mapped)
+    assert find_column("v1", source=mapped, radius_um=30).radius_um == 30
+    assert find_column(None, source=mapped).name == "all"
 
 
 def test_an_empty_column_says_where_the_cells_went(stand_in, tmp_path):

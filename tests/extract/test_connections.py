@@ -12,8 +12,9 @@ from published_tables import CENSUS, CONNECTIONS, SYNAPSES, change, eight_cells,
 
 from connectome2net.errors import ExtractError, SourceError
 from connectome2net.extract import extract
-from connectome2net.extract.column import cut, find_column
+from connectome2net.extract.column import find_column
 from connectome2net.extract.connections import connect, find_wiring
+from connectome2net.extract.cut import cut
 from connectome2net.extract.quality import Account
 from connectome2net.sources import Source, SourceTable, open_folder
 from connectome2net.spec import digest_document

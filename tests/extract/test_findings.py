@@ -20,7 +20,8 @@ from published_tables import (
 
 from connectome2net.errors import ExtractError, SourceError
 from connectome2net.extract import extract
-from connectome2net.extract.column import cut, find_column
+from connectome2net.extract.column import find_column
+from connectome2net.extract.cut import cut
 from connectome2net.extract.quality import Account
 from connectome2net.extract.segmentation import near_border, unmerged
 from connectome2net.sources import Source, SourceTable, open_folder, open_source

@@ -10,7 +10,7 @@ from published_tables import CENSUS, PROOFREADING, change, eight_cells, root, so
 
 from connectome2net.errors import ExtractError, SpecError
 from connectome2net.extract import extract
-from connectome2net.extract.column import positions_nm
+from connectome2net.extract.cut import positions_nm
 from connectome2net.extract.depth import check_depth, soma_depth_um
 from connectome2net.extract.laminae import FIXED, assign_laminae, contradicts_depth
 from connectome2net.sources import Source, open_folder
