@@ -334,6 +334,7 @@ def test_any_delimiter_and_blanks_around_words(tmp_path):
 def test_text_of_any_ending_and_place(tmp_path):
     """A file whose ending does not say what it is, and tables on object storage."""
     fsspec = pytest.importorskip("fsspec")
+    pytest.importorskip("upath")
     tiny(tmp_path, cells={"file": "cells.txt", "delimiter": ","}, edges={"file": "edges.tsv.gz"})
     write(tmp_path / "cells.txt", CELL_ROWS)
     write(tmp_path / "edges.tsv.gz", EDGE_ROWS, delimiter="\t")
