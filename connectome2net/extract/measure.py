@@ -143,12 +143,12 @@ def _neurons(classified: Classified, table: str | None, source: Source, account:
 def _refuse_nothing(rows: pa.Table, what: str, account: Account, source: Source) -> None:
     if rows.num_rows:
         return
-    last = next(step for step in reversed(account.steps) if step.lost)
+    last = next((step for step in reversed(account.steps) if step.lost), account.steps[-1])
     tables = ", ".join(sorted(source.tables))
     raise ExtractError(
         f"No {what} is left",
         where=f"{source.location}: {tables}",
-        found=f"{last.name}: {last.kept:,} of {last.rows_in:,}, because: {last.why}",
+        found=f"{last.name}: {last.kept:,} of {last.rows_in:,}, because: {last.why or 'the table is empty'}",
         wanted=f"at least one {what}",
         fix="choose less strictly, or give the tables whose ids and words fit these cells",
     )

@@ -88,6 +88,13 @@ def test_no_edge_is_no_spec(tmp_path):
         extract(source, min_synapses=1000)
 
 
+def test_a_table_without_a_row_is_no_spec(tmp_path):
+    tables = eight_cells()
+    tables[CONNECTIONS] = tables[CONNECTIONS].slice(0, 0)
+    with pytest.raises(ExtractError, match=r"No edge is left(.|\n)*0 of 0, because: the table is empty"):
+        extract(open_folder(write_tables(tmp_path, tables)))
+
+
 def test_strategies_that_nobody_states_cannot_be_required(tmp_path):
     tables = eight_cells()
     tables[PROOFREADING] = tables[PROOFREADING].drop_columns("strategy_axon")
