@@ -27,9 +27,9 @@ from connectome2net.spec.tables import EDGES_SCHEMA
 
 OUTSIDE = "an end is no cell of this column: it lies outside, was left out above, or is in no table of cells"
 AUTAPSE = "an autapse: nearly always two touching branches of one cell, so CAVE's own synapse query drops them too"
-Mask = npt.NDArray[np.bool_]
-
 MEASURES = ("synapse_count", "total_size_vx")
+
+Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,8 @@ class Wiring:
     Attributes:
         given: the table.
         key: the column of the cells by which it names them.
-        pre, post: its columns for the two ends.
+        pre: its column for the presynaptic cell.
+        post: its column for the postsynaptic cell.
         count: its column of synapses per row; None for one row per synapse.
         size: its column of cleft sizes.
         roots: its columns for the root ids of the two ends, where ``key`` is another.
@@ -114,14 +115,10 @@ def connect(source: Source, cells: pa.Table, wiring: Wiring, account: Account) -
     _refuse_repeated(inside, wiring)
     edges = inside.filter(pc.not_equal(inside.column("pre_index"), inside.column("post_index")))
     what = "pairs" if wiring.count else "synapses"
-    among, different = ((int(pc.sum(part.column("rows")).as_py() or 0)) for part in (inside, edges))
+    among, different = (_total(part.column("rows")) for part in (inside, edges))
     account.count(f"{what} with both cells in the column", total, among, why=OUTSIDE)
-    account.count(
-        f"{what} of different cells" if wiring.count else f"{what} between different cells",
-        among,
-        different,
-        why=AUTAPSE,
-    )
+    kind = "pairs of different cells" if wiring.count else "synapses between different cells"
+    account.count(kind, among, different, why=AUTAPSE)
     edges = edges.select(EDGES_SCHEMA.names).cast(EDGES_SCHEMA)
     edges = edges.sort_by([("post_index", "ascending"), ("pre_index", "ascending")]).combine_chunks()
     touched = np.zeros(cells.num_rows, dtype=bool)
@@ -167,7 +164,7 @@ def threshold(
 
 
 def _valid(wiring: Wiring, account: Account) -> tuple[ir.Table, int]:
-    """Leave out synapses that the table itself calls invalid."""
+    """Leave out synapses that the table itself does not call valid."""
     rows, total = wiring.given.table, wiring.given.rows
     if "valid" not in rows.columns:
         return rows, total
@@ -249,12 +246,10 @@ def _from_totals(totals: pa.Table, edges: pa.Table, cells: pa.Table) -> dict[str
 
 
 def _refuse_other_roots(counted: pa.Table, wiring: Wiring) -> None:
-    if "other_roots" not in counted.column_names:
-        return
-    if differing := int(pc.sum(counted.column("other_roots")).as_py() or 0):
+    if wiring.roots and (differing := _total(counted.column("other_roots"))):
         raise SourceError(
             "Two materializations: tables disagree on the root id of a nucleus",
-            where=f"{wiring.where}, columns {wiring.roots[0]} and {wiring.roots[1]}" if wiring.roots else wiring.where,
+            where=f"{wiring.where}, columns {' and '.join(wiring.roots)}",
             found=f"{differing:,} {'rows' if differing > 1 else 'row'} with another root id than the table of cells",
             wanted="one root id per nucleus",
             fix=TWO_VERSIONS,
@@ -262,9 +257,9 @@ def _refuse_other_roots(counted: pa.Table, wiring: Wiring) -> None:
 
 
 def _refuse_repeated(inside: pa.Table, wiring: Wiring) -> None:
-    """Refuse a pair that is listed twice, or a synapse."""
-    once = pa.scalar(1) if wiring.count else None
-    if wiring.count and (repeated := int(pc.sum(pc.subtract(inside.column("rows"), once)).as_py() or 0)):
+    """Refuse a pair that is listed twice, or a synapse of a pair."""
+    rows = _total(inside.column("rows"))
+    if wiring.count and (repeated := rows - inside.num_rows):
         raise ExtractError(
             "A pair of cells occurs more than once in the connection table",
             where=f"{wiring.where}, columns {wiring.pre} and {wiring.post}",
@@ -272,9 +267,7 @@ def _refuse_repeated(inside: pa.Table, wiring: Wiring) -> None:
             wanted="one row per pair",
             fix="download the table again, or remove the repeated rows",
         )
-    if "ids" not in inside.column_names:
-        return
-    if repeated := int(pc.sum(pc.subtract(inside.column("rows"), inside.column("ids"))).as_py() or 0):
+    if "ids" in inside.column_names and (repeated := rows - _total(inside.column("ids"))):
         raise ExtractError(
             "A synapse occurs more than once",
             where=f"{wiring.where}, column id",
@@ -282,3 +275,7 @@ def _refuse_repeated(inside: pa.Table, wiring: Wiring) -> None:
             wanted="one row per synapse id",
             fix="download the table again",
         )
+
+
+def _total(column: pa.ChunkedArray) -> int:
+    return int(pc.sum(column).as_py() or 0)

@@ -53,8 +53,6 @@ FIXED = _laminae(
     method="fixed borders",
     why="the depth at which the dominant excitatory type of the V1 column changes; L1 ends at 80 um by choice",
 )
-
-
 MAPPED = Laminae(method="as the mapping gives them")
 UNMEASURED = Laminae(method="none: the source gives no lamina, and no depth below a pia of mouse V1")
 
@@ -161,15 +159,13 @@ def lamina_confidence(lamina: Words, cell_type: Words, depth_um: FloatArray) -> 
     nearby, agreeing = np.zeros(len(lamina)), np.zeros(len(lamina))
     for name in np.unique(marked[marked != ""]):
         around = np.sort(depth_um[(marked == name) & ~np.isnan(depth_um)])
-        first, end = (np.searchsorted(around, depth_um + side, where) for side, where in _WINDOW)
+        first = np.searchsorted(around, depth_um - WINDOW_UM, "left")
+        end = np.searchsorted(around, depth_um + WINDOW_UM, "right")
         count = np.where(np.isnan(depth_um), 0, end - first)
         nearby += count
         agreeing += np.where(lamina == name, count, 0)
     told = (nearby >= FEWEST_NEARBY) & np.isin(lamina, marked[marked != ""])
     return np.where(told, agreeing / np.maximum(nearby, 1), np.nan)
-
-
-_WINDOW: tuple[tuple[float, Literal["left", "right"]], ...] = ((-WINDOW_UM, "left"), (WINDOW_UM, "right"))
 
 
 def contradicts_depth(cell_type: Words, depth_um: FloatArray, laminae: Laminae = FIXED) -> npt.NDArray[np.bool_]:
@@ -197,7 +193,7 @@ def _change(shallow_um: FloatArray, deep_um: FloatArray) -> float:
     """Return the depth that leaves fewest cells on the wrong side, the middle where several do."""
     depth = np.concatenate([shallow_um, deep_um])
     order = np.argsort(depth, kind="stable")
-    # Below the first k cells lie the border's wrong ones: shallow cells not yet passed, deep cells passed.
+    # A border below the first k cells has on its wrong side the deep cells above it and the shallow ones below it.
     passed_deep = np.concatenate([[0], np.cumsum(order >= len(shallow_um))])
     passed = np.arange(len(depth) + 1)
     wrong = passed_deep + len(shallow_um) - (passed - passed_deep)

@@ -24,10 +24,7 @@ COLUMNS: Mapping[str, tuple[str, pa.DataType]] = {
     "dendrite_strategy": ("strategy_dendrite", pa.string()),
 }
 """Our column -> theirs, and its type."""
-REQUIREMENTS: Mapping[str, str] = {
-    "proofread-axon": "somebody proofread its axon",
-    "fully-extended-axon": "its axon was extended to all its ends",
-}
+REQUIREMENTS = ("proofread-axon", "fully-extended-axon")
 
 
 def proofreading(source: Source, cells: pa.Table) -> pa.Table:
