@@ -303,7 +303,7 @@ PLACES = [
     "input/group",
     "phases/0/drives/0/group",
     "phases/0/drives/0/constant/0",
-    "dynamics/norm",
+    "dynamics/arguments/norm",
     "readout/groups/0",
     "readout/populations/0",
     "rules/0/name",
@@ -359,7 +359,9 @@ def test_no_key_or_value_of_arguments_is_ever_run(pristine: Path, tmp_path: Path
         attack(folder, marker, lambda program, arguments=arguments: put(program, place, arguments))
 
 
-@pytest.mark.parametrize("place", ["dynamics/leak", "dynamics/noise", "readout/dropout", "rules/0/arguments/rate"])
+@pytest.mark.parametrize(
+    "place", ["dynamics/arguments/leak", "dynamics/arguments/noise", "readout/dropout", "rules/0/arguments/rate"]
+)
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "1e999"])
 def test_numbers_that_are_none(folder: Path, place: str, value: str) -> None:
     rewrite(folder, lambda program: put(program, place, "HERE"))

@@ -11,7 +11,8 @@ from importlib import resources
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-from connectome2net.compile.program import Drive, Phase, Program
+from connectome2net.compile.equations import EQUATIONS
+from connectome2net.compile.program import Block, Drive, Phase, Program
 
 LINE = 120
 
@@ -31,7 +32,11 @@ def emit(program: Program) -> str:
         modules=_modules(program),
         constant_terms=lambda drive: _constant_terms(program, drive),
         update_lines=lambda phase: _update_lines(program, phase),
-        rate=lambda group: f'rate["{group}"]',
+        past=_past(program),
+        activity=lambda group: _activity(program, group),
+        did=lambda group: f'did["{group}"]',
+        equation=EQUATIONS[program.dynamics.kind],
+        rules={rule.name: rule for rule in program.rules},
         sizes=lambda group: [str(sizes[name]) for name in group.populations],
         arguments=_arguments,
         literal=_literal,
@@ -60,9 +65,26 @@ def _modules(program: Program) -> list[str]:
     return sorted(name for name, is_used in used.items() if is_used)
 
 
+def _past(program: Program) -> list[str]:
+    """Return the groups whose rates of every step are kept: for delays, or for rules that look at steps."""
+    look_back = {rule.name for rule in program.rules if rule.needs_steps}
+    groups = {block.pre for block in program.blocks if block.delay_steps}
+    for block in program.blocks:
+        if look_back.intersection(block.rules):
+            groups |= {block.pre, block.post}
+    return [group.name for group in program.groups if group.name in groups]
+
+
 def _products(program: Program, names: Sequence[str]) -> list[str]:
-    pre = {block.name: block.pre for block in program.blocks}
-    return [f"self.W_{name}(rate_{pre[name]}_NB)" for name in names]
+    blocks = {block.name: block for block in program.blocks}
+    return [f"W_{name} @ {_sent(blocks[name])}" for name in names]
+
+
+def _sent(block: Block) -> str:
+    """Return the presynaptic rates of a block, as old as its delay."""
+    if block.delay_steps:
+        return f"dynamics.sent(past_{block.pre}, {block.delay_steps})"
+    return f"state_{block.pre}.rate_NB"
 
 
 def _constant_terms(program: Program, drive: Drive) -> list[str]:
@@ -72,14 +94,20 @@ def _constant_terms(program: Program, drive: Drive) -> list[str]:
 def _update_lines(program: Program, phase: Phase) -> list[str]:
     """Return one synchronous step: every group is computed from the old rates before any is replaced."""
     groups = [drive.group for drive in phase.drives]
-    new = "next" if len(groups) > 1 else "rate"
+    new = "next" if len(groups) > 1 else "state"
     lines = []
     for drive in phase.drives:
         terms = [f"drive_{drive.group}_NB"] * bool(_constant_terms(program, drive))
-        terms = [f"rate_{drive.group}_NB", *terms, *_products(program, drive.recurrent)]
-        call = f"{new}_{drive.group}_NB = self.cells_{drive.group}("
+        terms = [f"state_{drive.group}", *terms, *_products(program, drive.recurrent)]
+        call = f"{new}_{drive.group} = self.cells_{drive.group}("
         lines += [call, *(f"    {term}," for term in terms), ")"]
-    return lines + [f"rate_{group}_NB = next_{group}_NB" for group in groups if new == "next"]
+    lines += [f"state_{group} = next_{group}" for group in groups if new == "next"]
+    return lines + [f"past_{group}.append(state_{group}.rate_NB)" for group in _past(program)]
+
+
+def _activity(program: Program, group: str) -> str:
+    steps = [f"past_{group}[1:]"] * (group in _past(program))
+    return f"plasticity.Activity({', '.join([f'state_{group}.read_NB', *steps])})"
 
 
 def _words(text: str) -> str:

@@ -5,15 +5,13 @@ Enters: a valid ``Spec``. Leaves: a ``Program`` and the arrays that it names.
 
 from __future__ import annotations
 
-import numpy as np
-
-from connectome2net.compile.anatomy import Arrays, block_arrays, graded_inhibition
+from connectome2net.compile.anatomy import Arrays, block_arrays
+from connectome2net.compile.cells import lower_dynamics
 from connectome2net.compile.groups import Layout, free_name, lay_out
 from connectome2net.compile.program import (
     Array,
     Block,
     Drive,
-    Dynamics,
     Group,
     Input,
     Layer,
@@ -22,15 +20,13 @@ from connectome2net.compile.program import (
     Population,
     Program,
     Readout,
-    Rule,
 )
 from connectome2net.compile.retinotopy import retinotopic_places
+from connectome2net.compile.rules import lower_rules
 from connectome2net.errors import CompileError
 from connectome2net.spec import Spec, digest_document
 from connectome2net.spec.network import FrontEnd, Network, Selector
 from connectome2net.spec.select import CONDITIONS, population_cells, resolve
-
-RULES = {"hebbian": "Hebbian", "oja": "Oja", "homeostatic": "Homeostatic"}
 
 
 def lower(spec: Spec) -> tuple[Program, Arrays]:
@@ -45,7 +41,8 @@ def lower(spec: Spec) -> tuple[Program, Arrays]:
     layers, channels, height, width = _front_end(network.front_end)
     place, input_arrays = _input(spec, layout, channels, height, width)
     readout, readout_arrays = _readout(network, layout)
-    arrays |= input_arrays | readout_arrays | _inhibition(spec, layout) | {"cell_index": layout.cell_index}
+    dynamics, cell_arrays = lower_dynamics(spec, layout)
+    arrays |= input_arrays | readout_arrays | cell_arrays | {"cell_index": layout.cell_index}
     program = Program(
         name=network.name,
         origin=_origin(spec),
@@ -62,14 +59,9 @@ def lower(spec: Spec) -> tuple[Program, Arrays]:
         front_end=layers,
         input=place,
         phases=_phases(network, layout, blocks),
-        dynamics=Dynamics(
-            leak=network.dynamics.leak,
-            norm=network.dynamics.norm,
-            noise=network.noise.sigma if network.noise else 0.0,
-            graded_inhibition=network.inhibition is not None,
-        ),
+        dynamics=dynamics,
         readout=readout,
-        rules=_rules(network),
+        rules=lower_rules(network),
         arrays={name: Array(dtype=str(array.dtype), shape=array.shape) for name, array in sorted(arrays.items())},
     )
     return program, arrays
@@ -114,6 +106,7 @@ def _blocks(spec: Spec, layout: Layout) -> tuple[tuple[Block, ...], Arrays]:
                     sign=projection.sign,
                     edges=len(part["anatomy"]),
                     synapses=synapses,
+                    delay_steps=projection.delay_steps,
                     rules=tuple(rule for rule in projection.plasticity if rule in active),
                 )
             )
@@ -180,19 +173,11 @@ def _readout(network: Network, layout: Layout) -> tuple[Readout, Arrays]:
     return readout, {"readout.unit": unit}
 
 
-def _inhibition(spec: Spec, layout: Layout) -> Arrays:
-    if spec.network.inhibition is None:
-        return {}
-    gain = graded_inhibition(spec, layout.cell_index)
-    ends = np.cumsum([layout.cells(group) for group in layout.groups])
-    parts = zip(layout.groups, np.split(gain, ends[:-1]), strict=True)
-    return {f"{group}.inhibition_gain": part for group, part in parts}
-
-
 def _phases(network: Network, layout: Layout, blocks: tuple[Block, ...]) -> tuple[Phase, ...]:
     phases = []
     for phase in network.schedule:
         updated = list(dict.fromkeys(layout.group_of[name] for name in resolve(phase.populations, network)))
+        varies = {block.name for block in blocks if block.pre in updated or block.delay_steps}
         drives = []
         for group in updated:
             onto = [block for block in blocks if block.post == group]
@@ -200,19 +185,9 @@ def _phases(network: Network, layout: Layout, blocks: tuple[Block, ...]) -> tupl
                 Drive(
                     group=group,
                     input=group == layout.group_of[network.input.population],
-                    constant=tuple(block.name for block in onto if block.pre not in updated),
-                    recurrent=tuple(block.name for block in onto if block.pre in updated),
+                    constant=tuple(block.name for block in onto if block.name not in varies),
+                    recurrent=tuple(block.name for block in onto if block.name in varies),
                 )
             )
         phases.append(Phase(steps=phase.steps, drives=tuple(drives)))
     return tuple(phases)
-
-
-def _rules(network: Network) -> tuple[Rule, ...]:
-    used = {name for projection in network.projections for name in projection.plasticity}
-    rules = []
-    for name, rule in network.plasticity.items():
-        if rule is not None and name in used:
-            arguments = rule.model_dump(exclude={"rule", "why", "reference"})
-            rules.append(Rule(name=name, kind=RULES[rule.rule], arguments=arguments))  # type: ignore[arg-type]
-    return tuple(rules)

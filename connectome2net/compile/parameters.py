@@ -14,9 +14,8 @@ def count_parameters(program: Program) -> dict[str, int]:
     """Return the number of trainable parameters of each part: those that ``load`` will report."""
     given: Any = program.input.arguments
     seen = given["features"] if program.input.kind == "DenseInput" else given["channels"] * given["neighbourhood"] ** 2
-    per_cell = 2 if program.dynamics.norm == "layer" else 1
     counts = {"front_end": sum(_layer(layer) for layer in program.front_end), "input": given["cells"] * seen}
-    counts |= {f"cells_{group.name}": per_cell * group.cells for group in program.groups}
+    counts |= {f"cells_{group.name}": program.dynamics.learned_per_cell * group.cells for group in program.groups}
     counts |= {f"W_{block.name}": block.edges for block in program.blocks}
     counts |= {"readout": (program.readout.cells + 1) * program.readout.classes}
     return {name: count for name, count in counts.items() if count}

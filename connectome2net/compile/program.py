@@ -67,6 +67,7 @@ class Block(Node):
     sign: Literal["dale", "free"]
     edges: Count
     synapses: Count
+    delay_steps: Count = 0
     rules: tuple[Identifier, ...] = ()
 
 
@@ -103,20 +104,31 @@ class Phase(Node):
 
 
 class Dynamics(Node):
-    """The update of rates; see ``runtime.dynamics``."""
+    """The cells of every group: a class of ``runtime.dynamics``.
 
-    leak: float
-    norm: Literal["layer", "none"]
-    noise: float
-    graded_inhibition: bool
+    Attributes:
+        arguments: the same for each group.
+        arrays: argument -> the array ``GROUP.name`` that is given for it.
+        learned_per_cell: how many numbers each cell learns.
+    """
+
+    kind: Literal["RateCells"]
+    arguments: Arguments = {}
+    arrays: Mapping[Identifier, Identifier] = {}
+    learned_per_cell: Count
 
 
 class Rule(Node):
-    """A plasticity rule: a class of ``runtime.plasticity`` and its arguments."""
+    """A plasticity rule: a class of ``runtime.plasticity`` and its arguments.
+
+    Attributes:
+        needs_steps: it looks at every step of the last batch, not only at its end.
+    """
 
     name: Identifier
     kind: Literal["Hebbian", "Oja", "Homeostatic"]
     arguments: Arguments
+    needs_steps: bool = False
 
 
 class Readout(Node):

@@ -10,7 +10,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from connectome2net.spec.part import InOrder, Part
+from connectome2net.spec.dynamics import Dynamics
+from connectome2net.spec.part import InOrder, Name, NonNegative, Part
+from connectome2net.spec.plasticity import Rule
 
 
 def _odd(side: int) -> int:
@@ -19,11 +21,9 @@ def _odd(side: int) -> int:
     return side
 
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,23}$")]
 Names = tuple[Annotated[str, Field(pattern=r"^(\*|[A-Za-z][A-Za-z0-9_]{0,23})$")], ...]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Dropout = Annotated[float, Field(ge=0, lt=1)]
-NonNegative = Annotated[float, Field(ge=0)]
 Small = Annotated[int, Field(ge=1, le=4096)]
 Odd = Annotated[Small, AfterValidator(_odd), Field(json_schema_extra={"not": {"multipleOf": 2}})]
 
@@ -59,6 +59,8 @@ class Projection(Part):
             (this keeps the variance of the drive), or not at all; ``all_inputs`` divides by everything that the cell
             receives, from all cells of the column and from outside, so that a cell with few inputs inside has less
             drive.
+        delay_steps: steps that a rate takes from the presynaptic to the postsynaptic cell, beside the one of every
+            update.
         plasticity: names of rules in ``network.plasticity``.
     """
 
@@ -68,6 +70,7 @@ class Projection(Part):
     sign: Literal["dale", "free"] = "dale"
     anatomy: Literal["synapse_count", "total_size", "mean_size", "binary"] = "synapse_count"
     normalise: Literal["sum", "norm", "none", "all_inputs"] = "sum"
+    delay_steps: Annotated[int, Field(ge=0, le=4096)] = 0
     plasticity: tuple[Name, ...] = ()
 
 
@@ -145,19 +148,6 @@ class DenseInput(Part):
     population: Name
 
 
-class Rate(Part):
-    """``rate <- (1 - leak) rate + leak relu(norm(drive))``, one step.
-
-    Attributes:
-        leak: the part of a rate that is replaced in one step (dt / tau).
-        norm: ``layer``: LayerNorm over the cells of each population, with a gain and a bias per cell.
-    """
-
-    model: Literal["rate"] = "rate"
-    leak: Annotated[float, Field(gt=0, le=1)] = 1.0
-    norm: Literal["layer", "none"] = "layer"
-
-
 class Phase(Part):
     """Some populations updated together, a number of steps; the others hold their rates."""
 
@@ -195,29 +185,6 @@ class Readout(Part):
     bypass: bool = False
 
 
-class Hebbian(Part):
-    """``strength += rate * <post * pre>``, averaged over the batch (Hebb 1949)."""
-
-    rule: Literal["hebbian"]
-    rate: NonNegative
-
-
-class Oja(Part):
-    """``strength += rate * (<post * pre> - <post^2> strength)`` (Oja 1982, doi 10.1007/BF00275687)."""
-
-    rule: Literal["oja"]
-    rate: NonNegative
-
-
-class Homeostatic(Part):
-    """``strength *= 1 + rate * sign * (target - <post>)`` (synaptic scaling, Turrigiano 2008)."""
-
-    rule: Literal["homeostatic"]
-    rate: NonNegative
-    target: NonNegative
-
-
-Rule = Annotated[Hebbian | Oja | Homeostatic, Field(discriminator="rule")]
 Input = Annotated[RetinotopicInput | DenseInput, Field(discriminator="kind")]
 
 
@@ -229,7 +196,7 @@ class Network(Part):
     projections: tuple[Projection, ...]
     front_end: FrontEnd
     input: Input
-    dynamics: Rate
+    dynamics: Dynamics
     schedule: Annotated[tuple[Phase, ...], Field(min_length=1)]
     readout: Readout
     inhibition: GradedInhibition | None = None

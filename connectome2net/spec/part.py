@@ -5,14 +5,17 @@ Enters: nothing. Leaves: the base of every model: frozen, no unknown keys, no Na
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 
 def _in_order(content: dict[str, Any]) -> dict[str, Any]:
     return dict(sorted(content.items()))
 
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,23}$")]
+NonNegative = Annotated[float, Field(ge=0)]
 
 InOrder: Final = AfterValidator(_in_order)
 """For dictionaries: sorted by key, so that equal specs give equal bytes."""

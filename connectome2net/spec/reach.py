@@ -13,22 +13,26 @@ from connectome2net.spec.select import resolve
 def reachable(spec: Spec) -> set[str]:
     """Return the populations that the image can reach when the phases run in order.
 
-    In a phase of T steps activity crosses at most T projections. It crosses between two populations where a
-    projection holds an edge between them.
+    In a step activity crosses one projection, later by the delay of that projection. It crosses between two
+    populations where a projection holds an edge between them.
     """
     network = spec.network
     names = [population.name for population in network.populations]
     edges, _ = count_pairs(spec)
     arrows = {
-        (names[pre], names[post])
+        (names[pre], names[post], projection.delay_steps)
         for projection in network.projections
         for pre, post in pairs_of(projection, network)
         if edges[pre, post]
     }
-    reached: set[str] = set()
+    longest = (len(names) + 1) * (1 + max((projection.delay_steps for projection in network.projections), default=0))
+    since: dict[str, int] = {}  # the step after which a population is first active
+    done = 0
     for phase in network.schedule:
         updated = set(resolve(phase.populations, network))
-        for _ in range(min(phase.steps, len(names) + 1)):
-            reached |= {post for pre, post in arrows if post in updated and pre in reached}
-            reached |= updated & {network.input.population}
-    return reached
+        for step in range(done + 1, done + 1 + min(phase.steps, longest)):
+            seen = updated & {network.input.population}
+            seen |= {post for pre, post, delay in arrows if post in updated and since.get(pre, step) < step - delay}
+            since = {name: step for name in seen} | since
+        done += phase.steps
+    return set(since)

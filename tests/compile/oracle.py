@@ -195,11 +195,17 @@ def forward(spec: Spec, learned: Learned, image: Array) -> Array:
     """Logits (B, K) of images (B, 1, H, W), in evaluation mode."""
     network = spec.network
     seen = image_drive(spec, learned, front_end(spec, learned, image))
-    weights = sum(anatomy(spec, item) * learned.strength[item.name] for item in network.projections)
+    weights = [anatomy(spec, item) * learned.strength[item.name] for item in network.projections]
     rate = np.zeros_like(seen)
+    past = [rate]
     for phase in network.schedule:
         for _ in range(phase.steps):
-            rate = step(spec, learned, seen + weights @ rate, resolved(spec, phase.populations), rate)
+            drive = seen + sum(
+                matrix @ past[max(0, len(past) - 1 - item.delay_steps)]
+                for matrix, item in zip(weights, network.projections, strict=True)
+            )
+            rate = step(spec, learned, drive, resolved(spec, phase.populations), rate)
+            past.append(rate)
     return (learned.readout @ rate).T + learned.bias
 
 

@@ -155,7 +155,7 @@ def test_graded_inhibition_by_hand() -> None:
     expected = [1 - 0.3 * n / 2 for n in (1, 2, 1, 1, 0, 2, 0, 2, 0)]
     np.testing.assert_allclose(graded_inhibition(spec, units), expected, rtol=1e-7)
     program, arrays = lower(spec)
-    assert program.dynamics.graded_inhibition
+    assert program.dynamics.arrays == {"gain": "inhibition_gain"}
     assert arrays["A.inhibition_gain"].tolist() == pytest.approx([0.85, 0.85, 0.7])
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import oracle
 import pytest
 import torch
-from columns import twelve_cells
+from columns import network_data, twelve_cells
 from torch.nn import functional as F
 
 from connectome2net import compile_spec, load
@@ -19,6 +19,12 @@ SMALL = {"height": 12, "width": 12, "blocks": [{"channels": 4, "norm": "group", 
 DENSE = {"kind": "dense", "population": "L4E"}
 BLIND = {"height": 6, "width": 5, "adaptation": False, "blocks": []}
 """No front end: cells see pixels."""
+
+
+def delayed(steps: dict[str, int], network: str = "pairs") -> list[dict[str, Any]]:
+    """The projections of a network, some of them slower."""
+    return [item | {"delay_steps": steps.get(item["name"], 0)} for item in network_data(network)["projections"]]
+
 
 SPECS: dict[str, Any] = {
     "column": lambda: twelve_cells("column", front_end=SMALL),
@@ -34,6 +40,12 @@ SPECS: dict[str, Any] = {
         inhibition={"presynaptic": {"cell_type": ["NGC", "MC"]}, "strength": 0.9, "count": "synapses"},
     ),
     "pairs": lambda: twelve_cells("pairs"),
+    "pairs, delays": lambda: twelve_cells(
+        "pairs", projections=delayed({"L4E_E": 1, "from_I": 2, "I_I": 9}), schedule=[{"populations": ["*"], "steps": 6}]
+    ),
+    "feedforward, delays": lambda: twelve_cells(
+        "feedforward", projections=delayed({"A_B": 1, "B_B": 1}, "feedforward")
+    ),
     "pairs, many phases": lambda: twelve_cells(
         "pairs",
         schedule=[

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from connectome2net.runtime.sparse import Pattern
+from connectome2net.runtime.pattern import Pattern
 
 
 def arrays_of(mask: np.ndarray, *, sign: bool = False, anatomy: np.ndarray | None = None) -> dict[str, Tensor]:

@@ -14,7 +14,7 @@ from patterns import arrays_of
 from torch import nn, optim
 
 from connectome2net.runtime.audit import audit_dale
-from connectome2net.runtime.plasticity import Hebbian, Homeostatic, Oja
+from connectome2net.runtime.plasticity import Activity, Hebbian, Homeostatic, Oja, Rules
 from connectome2net.runtime.sparse import Projection
 
 MASK = np.random.default_rng(0).random((12, 9)) < 0.4
@@ -73,9 +73,9 @@ def test_signs_survive_any_theta(theta: list[float]) -> None:
 @settings(max_examples=80, deadline=None)
 @given(
     rule=st.one_of(
-        st.builds(Hebbian, rate=st.floats(-1e3, 1e3)),
-        st.builds(Oja, rate=st.floats(-1e3, 1e3)),
-        st.builds(Homeostatic, rate=st.floats(-1e3, 1e3), target=st.floats(-1e2, 1e2)),
+        st.builds(lambda **form: (Hebbian, form), rate=st.floats(-1e3, 1e3)),
+        st.builds(lambda **form: (Oja, form), rate=st.floats(-1e3, 1e3)),
+        st.builds(lambda **form: (Homeostatic, form), rate=st.floats(-1e3, 1e3), target=st.floats(-1e2, 1e2)),
     ),
     steps=st.integers(1, 4),
     size=st.floats(1e-3, 1e3),
@@ -84,8 +84,11 @@ def test_signs_survive_any_theta(theta: list[float]) -> None:
 def test_signs_survive_any_rule(rule: Any, steps: int, size: float, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     matrix = projection()
+    kind, form = rule
+    acts = kind(matrix, **form)
     for _ in range(steps):
-        rule(matrix, size * torch.randn(9, 4, generator=generator), size * torch.randn(12, 4, generator=generator))
+        pre, post = (Activity(size * torch.randn(cells, 4, generator=generator)) for cells in (9, 12))
+        acts(matrix, pre, post)
     strength = matrix.strength_E()
     assert (strength > 0).all()
     assert obeys(matrix)
@@ -164,13 +167,13 @@ def test_silent_edges_stay_silent(sign: str) -> None:
     torch.manual_seed(0)
     matrix = projection(sign)
     optimiser = optim.Adam(matrix.parameters(), lr=0.5)
+    rules = Rules(Hebbian(matrix, rate=0.1), Oja(matrix, rate=0.1), Homeostatic(matrix, rate=0.1, target=2.0))
     for _ in range(5):
         pre, post = torch.rand(9, 8), torch.rand(12, 8)
         optimiser.zero_grad()
         (matrix(pre) - post).square().sum().backward()
         optimiser.step()
-        for rule in (Hebbian(rate=0.1), Oja(rate=0.1), Homeostatic(rate=0.1, target=2.0)):
-            rule(matrix, pre, post)
+        rules(matrix, Activity(pre), Activity(post))
     rate = torch.rand(9, 1)
     for pre in range(9):
         moved = rate.clone()

@@ -5,13 +5,20 @@ from __future__ import annotations
 import pytest
 import torch
 
-from connectome2net.runtime.dynamics import RateCells, total
+from connectome2net.runtime.dynamics import RateCells, Rates, sent, total
 from connectome2net.runtime.readout import LinearReadout
 
 
-def cells(*populations: int, **changes: object) -> RateCells:
+class Plain(RateCells):
+    """Rates in, rates out."""
+
+    def __call__(self, rate: torch.Tensor, *drives: torch.Tensor) -> torch.Tensor:
+        return super().__call__(Rates(rate), *drives).rate_NB
+
+
+def cells(*populations: int, **changes: object) -> Plain:
     arguments = {"leak": 1.0, "norm": "none", "noise": 0.0} | changes
-    return RateCells(populations=populations, **arguments).double()
+    return Plain(populations=populations, **arguments).double()
 
 
 def numbers(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -70,7 +77,9 @@ def test_cells_without_a_drive() -> None:
 
 
 def test_rest_is_zero_on_the_device_and_in_the_type_of_the_input() -> None:
-    rest = cells(3).rest(numbers(5, 1, 4, 4))
+    state = cells(3).rest(numbers(5, 1, 4, 4))
+    rest = state.rate_NB
+    assert state.read_NB is rest
     assert rest.shape == (3, 5)
     assert rest.dtype == torch.float64
     assert rest.count_nonzero() == 0
@@ -80,6 +89,11 @@ def test_total() -> None:
     drives = [numbers(2, 3, seed=seed) for seed in range(3)]
     torch.testing.assert_close(total(*drives), torch.stack(drives).sum(0))
     assert total(drives[0]).equal(drives[0])
+
+
+def test_what_was_sent_some_steps_ago() -> None:
+    past = [numbers(2, 3, seed=seed) for seed in range(4)]
+    assert [sent(past, steps) is past[at] for steps, at in ((0, 3), (1, 2), (3, 0), (9, 0))] == [True] * 4
 
 
 def test_readout_reads_its_rows_of_all_groups() -> None:

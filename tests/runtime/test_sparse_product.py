@@ -13,8 +13,10 @@ from patterns import arrays_of, pattern_of
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from connectome2net.runtime import sparse
-from connectome2net.runtime.sparse import Pattern, Projection, sparse_product
+from connectome2net.runtime import pattern as patterns
+from connectome2net.runtime.pattern import Pattern
+from connectome2net.runtime.product import sparse_product
+from connectome2net.runtime.sparse import Projection
 
 
 @st.composite
@@ -216,7 +218,7 @@ def test_transposed_edges_must_be_the_same_edges() -> None:
 
 def test_without_mkl_no_sparse_tensor_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.backends.mkl, "is_available", lambda: False)
-    monkeypatch.setattr(sparse, "_csr", lambda *_: pytest.fail("a sparse tensor"))
+    monkeypatch.setattr(patterns, "_csr", lambda *_: pytest.fail("a sparse tensor"))
     mask = np.eye(3, dtype=bool)
     weight, rate = operands(mask, batch=2, dtype=torch.float64)
     sparse_product(weight, rate, pattern_of(mask)).sum().backward()

@@ -10,7 +10,7 @@ import jsonschema
 import networkx as nx
 import numpy as np
 import pytest
-from columns import CELLS, EDGES, NETWORKS, ROOT, twelve_cells
+from columns import CELLS, EDGES, NETWORKS, ROOT, network_data, twelve_cells
 
 from connectome2net.errors import SpecError
 from connectome2net.spec import load_preset, preset_names, validate
@@ -170,6 +170,22 @@ def test_reach_follows_the_schedule_step_by_step() -> None:
     assert reached((["*"], 2)) == {"A", "B"}
     assert reached((["*"], 3)) == {"A", "B", "D"}
     assert reached((["A", "D"], 9)) == {"A"}
+
+
+def test_reach_waits_for_delays() -> None:
+    def reached(delay_steps: int, *phases: tuple[list[str], int]) -> set[str]:
+        slow = {"A_B": delay_steps}
+        projections = [
+            item | {"delay_steps": slow.get(item["name"], 0)} for item in network_data("feedforward")["projections"]
+        ]
+        schedule = [{"populations": names, "steps": steps} for names, steps in phases]
+        return reachable(twelve_cells("feedforward", projections=projections, schedule=schedule))
+
+    assert reached(3, (["*"], 4)) == {"A"}
+    assert reached(3, (["*"], 5)) == {"A", "B"}
+    assert reached(3, (["A"], 1), (["D"], 2), (["B"], 1)) == {"A"}
+    assert reached(3, (["A"], 1), (["D"], 3), (["B"], 1)) == {"A", "B"}
+    assert reached(3000, (["*"], 3002)) == {"A", "B"}
 
 
 def test_reach_needs_an_edge_not_only_a_projection() -> None:

@@ -21,7 +21,6 @@ What was measured lies in weights.safetensors and stays; only theta is learned, 
 Change the spec and compile again, rather than this file.
 """
 
-import torch
 from torch import Tensor, nn
 
 from connectome2net.runtime import dynamics, encode, readout, sparse
@@ -65,7 +64,6 @@ class ColumnNetwork(nn.Module):
             classes=classes,
             dropout=0.0,
         )
-        self.activity: dict[str, Tensor] = {}
 
     def forward(self, image_BCHW: Tensor) -> Tensor:
         """Return logits (B, K).
@@ -79,24 +77,20 @@ class ColumnNetwork(nn.Module):
         """
         encode.check_images(image_BCHW, height=48, width=48)
         feature_BCHW = self.front_end(image_BCHW)
-        rate_all_NB = self.cells_all.rest(feature_BCHW)
+        state_all = self.cells_all.rest(feature_BCHW)
+        W_recurrent = self.W_recurrent.weights()
 
         drive_all_NB = self.input(feature_BCHW)
         for _ in range(4):
-            rate_all_NB = self.cells_all(
-                rate_all_NB,
+            state_all = self.cells_all(
+                state_all,
                 drive_all_NB,
-                self.W_recurrent(rate_all_NB),
+                W_recurrent @ state_all.rate_NB,
             )
 
-        if self.training:
-            self.activity = {
-                "all": rate_all_NB.detach(),
-            }
         return self.readout(
-            rate_all_NB,
+            state_all.read_NB,
         )
 
-    @torch.no_grad()
-    def plasticity_step(self) -> None:
+    def plasticity_step(self, reward_B: Tensor | None = None) -> None:
         """Do nothing: this network has no plasticity rules."""

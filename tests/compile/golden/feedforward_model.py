@@ -22,7 +22,6 @@ What was measured lies in weights.safetensors and stays; only theta is learned, 
 Change the spec and compile again, rather than this file.
 """
 
-import torch
 from torch import Tensor, nn
 
 from connectome2net.runtime import dynamics, encode, plasticity, readout, sparse
@@ -79,15 +78,33 @@ class FeedforwardNetwork(nn.Module):
         self.W_A_B = sparse.Projection(arrays, "A_B", sign="free")
         self.W_B_D = sparse.Projection(arrays, "B_D", sign="free")
         # plasticity
-        self.rule_hebbian = plasticity.Hebbian(rate=0.001)
-        self.rule_homeostatic = plasticity.Homeostatic(rate=0.001, target=0.4)
+        self.rules_A_A = plasticity.Rules(
+            plasticity.Hebbian(self.W_A_A, rate=0.001),
+            plasticity.Homeostatic(self.W_A_A, rate=0.001, target=0.4),
+        )
+        self.rules_B_B = plasticity.Rules(
+            plasticity.Hebbian(self.W_B_B, rate=0.001),
+            plasticity.Homeostatic(self.W_B_B, rate=0.001, target=0.4),
+        )
+        self.rules_D_D = plasticity.Rules(
+            plasticity.Hebbian(self.W_D_D, rate=0.001),
+            plasticity.Homeostatic(self.W_D_D, rate=0.001, target=0.4),
+        )
+        self.rules_A_B = plasticity.Rules(
+            plasticity.Hebbian(self.W_A_B, rate=0.001),
+            plasticity.Homeostatic(self.W_A_B, rate=0.001, target=0.4),
+        )
+        self.rules_B_D = plasticity.Rules(
+            plasticity.Hebbian(self.W_B_D, rate=0.001),
+            plasticity.Homeostatic(self.W_B_D, rate=0.001, target=0.4),
+        )
         # D -> classes
         self.readout = readout.LinearReadout(
             arrays["readout.unit"],
             classes=classes,
             dropout=0.0,
         )
-        self.activity: dict[str, Tensor] = {}
+        self.activity: dict[str, plasticity.Activity] = {}
 
     def forward(self, image_BCHW: Tensor) -> Tensor:
         """Return logits (B, K).
@@ -101,61 +118,63 @@ class FeedforwardNetwork(nn.Module):
         """
         encode.check_images(image_BCHW, height=12, width=12)
         feature_BCHW = self.front_end(image_BCHW)
-        rate_A_NB = self.cells_A.rest(feature_BCHW)
-        rate_B_NB = self.cells_B.rest(feature_BCHW)
-        rate_D_NB = self.cells_D.rest(feature_BCHW)
+        state_A = self.cells_A.rest(feature_BCHW)
+        state_B = self.cells_B.rest(feature_BCHW)
+        state_D = self.cells_D.rest(feature_BCHW)
+        W_A_A = self.W_A_A.weights()
+        W_B_B = self.W_B_B.weights()
+        W_D_D = self.W_D_D.weights()
+        W_A_B = self.W_A_B.weights()
+        W_B_D = self.W_B_D.weights()
 
         drive_A_NB = self.input(feature_BCHW)
         for _ in range(2):
-            rate_A_NB = self.cells_A(
-                rate_A_NB,
+            state_A = self.cells_A(
+                state_A,
                 drive_A_NB,
-                self.W_A_A(rate_A_NB),
+                W_A_A @ state_A.rate_NB,
             )
 
-        drive_B_NB = self.W_A_B(rate_A_NB)
+        drive_B_NB = W_A_B @ state_A.rate_NB
         for _ in range(2):
-            rate_B_NB = self.cells_B(
-                rate_B_NB,
+            state_B = self.cells_B(
+                state_B,
                 drive_B_NB,
-                self.W_B_B(rate_B_NB),
+                W_B_B @ state_B.rate_NB,
             )
 
-        drive_D_NB = self.W_B_D(rate_B_NB)
+        drive_D_NB = W_B_D @ state_B.rate_NB
         for _ in range(2):
-            rate_D_NB = self.cells_D(
-                rate_D_NB,
+            state_D = self.cells_D(
+                state_D,
                 drive_D_NB,
-                self.W_D_D(rate_D_NB),
+                W_D_D @ state_D.rate_NB,
             )
 
         if self.training:
             self.activity = {
-                "A": rate_A_NB.detach(),
-                "B": rate_B_NB.detach(),
-                "D": rate_D_NB.detach(),
+                "A": plasticity.Activity(state_A.read_NB),
+                "B": plasticity.Activity(state_B.read_NB),
+                "D": plasticity.Activity(state_D.read_NB),
             }
         return self.readout(
-            rate_D_NB,
+            state_D.read_NB,
         )
 
-    @torch.no_grad()
-    def plasticity_step(self) -> None:
-        """Let the plasticity rules act once, on the rates at the end of the last batch in training.
+    def plasticity_step(self, reward_B: Tensor | None = None) -> None:
+        """Let the plasticity rules act once, on what the last batch in training did.
+
+        Args:
+            reward_B: how good the answer to each image was, for rules that learn from reward.
 
         Raises:
             RuntimeError: there was no batch in training yet.
         """
-        rate = self.activity
-        if not rate:
+        did = self.activity
+        if not did:
             raise RuntimeError("no rates to act on: call the model on a batch in training mode first")
-        self.rule_hebbian(self.W_A_A, rate["A"], rate["A"])
-        self.rule_homeostatic(self.W_A_A, rate["A"], rate["A"])
-        self.rule_hebbian(self.W_B_B, rate["B"], rate["B"])
-        self.rule_homeostatic(self.W_B_B, rate["B"], rate["B"])
-        self.rule_hebbian(self.W_D_D, rate["D"], rate["D"])
-        self.rule_homeostatic(self.W_D_D, rate["D"], rate["D"])
-        self.rule_hebbian(self.W_A_B, rate["A"], rate["B"])
-        self.rule_homeostatic(self.W_A_B, rate["A"], rate["B"])
-        self.rule_hebbian(self.W_B_D, rate["B"], rate["D"])
-        self.rule_homeostatic(self.W_B_D, rate["B"], rate["D"])
+        self.rules_A_A(self.W_A_A, did["A"], did["A"], reward_B)
+        self.rules_B_B(self.W_B_B, did["B"], did["B"], reward_B)
+        self.rules_D_D(self.W_D_D, did["D"], did["D"], reward_B)
+        self.rules_A_B(self.W_A_B, did["A"], did["B"], reward_B)
+        self.rules_B_D(self.W_B_D, did["B"], did["D"], reward_B)

@@ -24,7 +24,6 @@ What was measured lies in weights.safetensors and stays; only theta is learned, 
 Change the spec and compile again, rather than this file.
 """
 
-import torch
 from torch import Tensor, nn
 
 from connectome2net.runtime import dynamics, encode, plasticity, readout, sparse
@@ -74,16 +73,26 @@ class PairsNetwork(nn.Module):
         self.W_from_I_E_I_E_I = sparse.Projection(arrays, "from_I_E_I_E_I", sign="dale")
         self.W_I_I = sparse.Projection(arrays, "I_I", sign="dale")
         # plasticity
-        self.rule_hebbian = plasticity.Hebbian(rate=0.001)
-        self.rule_homeostatic = plasticity.Homeostatic(rate=0.001, target=0.3)
-        self.rule_oja = plasticity.Oja(rate=0.002)
+        self.rules_L4E_E = plasticity.Rules(
+            plasticity.Oja(self.W_L4E_E, rate=0.002),
+        )
+        self.rules_E_E = plasticity.Rules(
+            plasticity.Oja(self.W_E_E, rate=0.002),
+            plasticity.Homeostatic(self.W_E_E, rate=0.001, target=0.3),
+        )
+        self.rules_to_I_L4E_E_I = plasticity.Rules(
+            plasticity.Hebbian(self.W_to_I_L4E_E_I, rate=0.001),
+        )
+        self.rules_to_I_E_I_E_I = plasticity.Rules(
+            plasticity.Hebbian(self.W_to_I_E_I_E_I, rate=0.001),
+        )
         # E, I -> classes
         self.readout = readout.LinearReadout(
             arrays["readout.unit"],
             classes=classes,
             dropout=0.2,
         )
-        self.activity: dict[str, Tensor] = {}
+        self.activity: dict[str, plasticity.Activity] = {}
 
     def forward(self, image_BCHW: Tensor) -> Tensor:
         """Return logits (B, K).
@@ -97,56 +106,64 @@ class PairsNetwork(nn.Module):
         """
         encode.check_images(image_BCHW, height=12, width=16)
         feature_BCHW = self.front_end(image_BCHW)
-        rate_L4E_NB = self.cells_L4E.rest(feature_BCHW)
-        rate_E_I_NB = self.cells_E_I.rest(feature_BCHW)
+        state_L4E = self.cells_L4E.rest(feature_BCHW)
+        state_E_I = self.cells_E_I.rest(feature_BCHW)
+        W_L4E_E = self.W_L4E_E.weights()
+        W_E_E = self.W_E_E.weights()
+        W_to_I_L4E_E_I = self.W_to_I_L4E_E_I.weights()
+        W_to_I_E_I_E_I = self.W_to_I_E_I_E_I.weights()
+        W_from_I_E_I_L4E = self.W_from_I_E_I_L4E.weights()
+        W_from_I_E_I_E_I = self.W_from_I_E_I_E_I.weights()
+        W_I_I = self.W_I_I.weights()
 
-        drive_L4E_NB = self.input(feature_BCHW) + self.W_from_I_E_I_L4E(rate_E_I_NB)
+        drive_L4E_NB = self.input(feature_BCHW) + W_from_I_E_I_L4E @ state_E_I.rate_NB
         for _ in range(1):
-            rate_L4E_NB = self.cells_L4E(
-                rate_L4E_NB,
+            state_L4E = self.cells_L4E(
+                state_L4E,
                 drive_L4E_NB,
             )
 
         drive_L4E_NB = self.input(feature_BCHW)
         for _ in range(3):
-            next_L4E_NB = self.cells_L4E(
-                rate_L4E_NB,
+            next_L4E = self.cells_L4E(
+                state_L4E,
                 drive_L4E_NB,
-                self.W_from_I_E_I_L4E(rate_E_I_NB),
+                W_from_I_E_I_L4E @ state_E_I.rate_NB,
             )
-            next_E_I_NB = self.cells_E_I(
-                rate_E_I_NB,
-                self.W_L4E_E(rate_L4E_NB),
-                self.W_E_E(rate_E_I_NB),
-                self.W_to_I_L4E_E_I(rate_L4E_NB),
-                self.W_to_I_E_I_E_I(rate_E_I_NB),
-                self.W_from_I_E_I_E_I(rate_E_I_NB),
-                self.W_I_I(rate_E_I_NB),
+            next_E_I = self.cells_E_I(
+                state_E_I,
+                W_L4E_E @ state_L4E.rate_NB,
+                W_E_E @ state_E_I.rate_NB,
+                W_to_I_L4E_E_I @ state_L4E.rate_NB,
+                W_to_I_E_I_E_I @ state_E_I.rate_NB,
+                W_from_I_E_I_E_I @ state_E_I.rate_NB,
+                W_I_I @ state_E_I.rate_NB,
             )
-            rate_L4E_NB = next_L4E_NB
-            rate_E_I_NB = next_E_I_NB
+            state_L4E = next_L4E
+            state_E_I = next_E_I
 
         if self.training:
             self.activity = {
-                "L4E": rate_L4E_NB.detach(),
-                "E_I": rate_E_I_NB.detach(),
+                "L4E": plasticity.Activity(state_L4E.read_NB),
+                "E_I": plasticity.Activity(state_E_I.read_NB),
             }
         return self.readout(
-            rate_E_I_NB,
+            state_E_I.read_NB,
         )
 
-    @torch.no_grad()
-    def plasticity_step(self) -> None:
-        """Let the plasticity rules act once, on the rates at the end of the last batch in training.
+    def plasticity_step(self, reward_B: Tensor | None = None) -> None:
+        """Let the plasticity rules act once, on what the last batch in training did.
+
+        Args:
+            reward_B: how good the answer to each image was, for rules that learn from reward.
 
         Raises:
             RuntimeError: there was no batch in training yet.
         """
-        rate = self.activity
-        if not rate:
+        did = self.activity
+        if not did:
             raise RuntimeError("no rates to act on: call the model on a batch in training mode first")
-        self.rule_oja(self.W_L4E_E, rate["L4E"], rate["E_I"])
-        self.rule_oja(self.W_E_E, rate["E_I"], rate["E_I"])
-        self.rule_homeostatic(self.W_E_E, rate["E_I"], rate["E_I"])
-        self.rule_hebbian(self.W_to_I_L4E_E_I, rate["L4E"], rate["E_I"])
-        self.rule_hebbian(self.W_to_I_E_I_E_I, rate["E_I"], rate["E_I"])
+        self.rules_L4E_E(self.W_L4E_E, did["L4E"], did["E_I"], reward_B)
+        self.rules_E_E(self.W_E_E, did["E_I"], did["E_I"], reward_B)
+        self.rules_to_I_L4E_E_I(self.W_to_I_L4E_E_I, did["L4E"], did["E_I"], reward_B)
+        self.rules_to_I_E_I_E_I(self.W_to_I_E_I_E_I, did["E_I"], did["E_I"], reward_B)

@@ -1,6 +1,6 @@
 """Cells with a rate.
 
-Enters: rates and drives. Leaves: the rates one step later.
+Enters: a state and drives. Leaves: the state one step later.
 """
 
 # Axes: N cells, B batch.
@@ -8,14 +8,27 @@ Enters: rates and drives. Leaves: the rates one step later.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from connectome2net.runtime.dynamics.drive import total
 
-def total(*drives_NB: Tensor) -> Tensor:
-    """Return the sum of one drive (N, B) or more."""
-    return sum(drives_NB[1:], start=drives_NB[0])
+
+class Rates(NamedTuple):
+    """The state of rate cells.
+
+    Attributes:
+        rate_NB: what the cells send, and what is read out.
+    """
+
+    rate_NB: Tensor
+
+    @property
+    def read_NB(self) -> Tensor:
+        """What the readout and the rules see, (N, B)."""
+        return self.rate_NB
 
 
 class RateCells(nn.Module):
@@ -55,13 +68,13 @@ class RateCells(nn.Module):
         self.threshold_N = nn.Parameter(torch.zeros(cells))
         self.register_buffer("gain_N", None if gain is None else gain.clone(), persistent=False)
 
-    def rest(self, like: Tensor) -> Tensor:
+    def rest(self, like: Tensor) -> Rates:
         """Return rates of zero, (N, B), for a batch as large as ``like``."""
-        return like.new_zeros(len(self.threshold_N), len(like))
+        return Rates(like.new_zeros(len(self.threshold_N), len(like)))
 
-    def forward(self, rate_NB: Tensor, *drives_NB: Tensor) -> Tensor:
-        """Return the rates (N, B) one step later; without any drive it is 0."""
-        drive_NB = total(*drives_NB) if drives_NB else torch.zeros_like(rate_NB)
+    def forward(self, state: Rates, *drives_NB: Tensor) -> Rates:
+        """Return the state one step later; without any drive it is 0."""
+        drive_NB = total(*drives_NB) if drives_NB else torch.zeros_like(state.rate_NB)
         if self.scale_N is not None:
             drive_NB = self.normalise(drive_NB) * self.scale_N[:, None]
         drive_NB = drive_NB - self.threshold_N[:, None]
@@ -70,7 +83,7 @@ class RateCells(nn.Module):
         new_NB = torch.relu(drive_NB)
         if self.gain_N is not None:
             new_NB = new_NB * self.gain_N[:, None]
-        return new_NB if self.leak == 1 else torch.lerp(rate_NB, new_NB, self.leak)
+        return Rates(new_NB if self.leak == 1 else torch.lerp(state.rate_NB, new_NB, self.leak))
 
     def normalise(self, drive_NB: Tensor) -> Tensor:
         """Return drives with mean 0 and variance 1 over the cells of each population."""

@@ -1,42 +1,38 @@
-"""Local rules that change strengths on top of backpropagation.
+"""Rules of mean rates: Hebb, Oja, homeostasis.
 
-Enters: a projection and the rates at its two ends. Leaves: changed strengths, on existing edges only.
+Enters: a projection and the rates at its two ends. Leaves: changed strengths.
 
-Under Dale's law a strength is the size of a weight and stays positive; under free signs it is signed. <x> is the mean
-over the batch. Each rule costs O(edges).
+<x> is the mean over the batch.
 """
 
 # Axes: E edges, N postsynaptic cells, M presynaptic cells, B batch.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import torch
 from torch import Tensor
 
+from connectome2net.runtime.plasticity.rule import Activity, Rule
 from connectome2net.runtime.sparse import Projection
 
 
-@dataclass(frozen=True, kw_only=True)
-class Hebbian:
+class Hebbian(Rule):
     """Co-active, stronger: ``strength += rate * <post * pre>`` (Hebb 1949, The Organization of Behavior).
 
     Args:
         rate: learning rate per batch.
     """
 
-    rate: float
+    def __init__(self, projection: Projection, *, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
 
-    @torch.no_grad()
-    def __call__(self, projection: Projection, pre_MB: Tensor, post_NB: Tensor) -> None:
+    def change(self, projection: Projection, pre: Activity, post: Activity, reward_B: Tensor | None) -> None:
         """Change the strengths of a projection once."""
-        together_E = _together_E(projection, pre_MB, post_NB)
+        together_E = _together_E(projection, pre, post)
         projection.set_strength(projection.strength_E() + self.rate * together_E)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Oja:
+class Oja(Rule):
     """Hebb with a forgetting term: ``strength += rate * (<post * pre> - <post^2> strength)``.
 
     Oja 1982, J. Math. Biology 15:267, doi 10.1007/BF00275687.
@@ -45,19 +41,19 @@ class Oja:
         rate: learning rate per batch.
     """
 
-    rate: float
+    def __init__(self, projection: Projection, *, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
 
-    @torch.no_grad()
-    def __call__(self, projection: Projection, pre_MB: Tensor, post_NB: Tensor) -> None:
+    def change(self, projection: Projection, pre: Activity, post: Activity, reward_B: Tensor | None) -> None:
         """Change the strengths of a projection once."""
-        together_E = _together_E(projection, pre_MB, post_NB)
-        power_E = post_NB.square().mean(1)[projection.pattern.row_of_edge()]
+        together_E = _together_E(projection, pre, post)
+        power_E = post.read_NB.square().mean(1)[projection.pattern.row_of_edge()]
         strength_E = projection.strength_E()
         projection.set_strength(strength_E + self.rate * (together_E - power_E * strength_E))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Homeostatic:
+class Homeostatic(Rule):
     """Mean rate off its target, pulled back: ``strength *= 1 + rate * sign * (target - <post>)``.
 
     All strengths onto a cell are scaled alike (synaptic scaling, Turrigiano 2008, doi 10.1016/j.cell.2008.10.008);
@@ -69,17 +65,18 @@ class Homeostatic:
         target: the wanted mean rate.
     """
 
-    rate: float
-    target: float
+    def __init__(self, projection: Projection, *, rate: float, target: float) -> None:
+        super().__init__()
+        self.rate = rate
+        self.target = target
 
-    @torch.no_grad()
-    def __call__(self, projection: Projection, pre_MB: Tensor, post_NB: Tensor) -> None:
+    def change(self, projection: Projection, pre: Activity, post: Activity, reward_B: Tensor | None) -> None:
         """Change the strengths of a projection once."""
-        error_E = (self.target - post_NB.mean(1))[projection.pattern.row_of_edge()]
+        error_E = (self.target - post.read_NB.mean(1))[projection.pattern.row_of_edge()]
         factor_E = 1 + self.rate * projection.weight_E().sign() * error_E
         projection.set_strength(projection.strength_E() * factor_E.clamp_min(0))
 
 
-def _together_E(projection: Projection, pre_MB: Tensor, post_NB: Tensor) -> Tensor:
+def _together_E(projection: Projection, pre: Activity, post: Activity) -> Tensor:
     """Return ``<post * pre>`` of each edge."""
-    return projection.pattern.sample(post_NB, pre_MB) / pre_MB.shape[1]
+    return projection.pattern.sample(post.read_NB, pre.read_NB) / pre.read_NB.shape[1]

@@ -1,0 +1,27 @@
+"""``network.plasticity`` -> the rules of a program.
+
+Enters: a ``Network``. Leaves: each rule that a projection uses.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from connectome2net.compile.program import Rule
+from connectome2net.spec.network import Network
+
+KINDS: Final = {"hebbian": "Hebbian", "oja": "Oja", "homeostatic": "Homeostatic"}
+NEED_STEPS: Final = frozenset[str]()
+"""Rules that look at every step of a batch."""
+
+
+def lower_rules(network: Network) -> tuple[Rule, ...]:
+    """Return the rules that are declared, switched on and used."""
+    used = {name for projection in network.projections for name in projection.plasticity}
+    rules = []
+    for name, rule in network.plasticity.items():
+        if rule is not None and name in used:
+            arguments = rule.model_dump(exclude={"rule", "why", "reference"})
+            kind: Any = KINDS[rule.rule]
+            rules.append(Rule(name=name, kind=kind, arguments=arguments, needs_steps=rule.rule in NEED_STEPS))
+    return tuple(rules)
