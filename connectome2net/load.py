@@ -22,11 +22,19 @@ from torch import Tensor, nn
 from connectome2net.compile.emit import emit
 from connectome2net.compile.program import Program
 from connectome2net.errors import LoadError
+from connectome2net.runtime.backends.choice import choose_backends
 
 AGAIN = "compile again: c2n compile spec.json"
 
 
-def load(path: str | Path = "compiled", *, seed: int = 0, classes: int | None = None, trust: bool = False) -> nn.Module:
+def load(
+    path: str | Path = "compiled",
+    *,
+    seed: int = 0,
+    classes: int | None = None,
+    backend: str = "program",
+    trust: bool = False,
+) -> nn.Module:
     """Load a compiled network, fresh or trained.
 
     The module takes grey images, float (B, 1, H, W) with values from 0 to 1 (H and W as in the spec, 48 x 48 by
@@ -36,6 +44,8 @@ def load(path: str | Path = "compiled", *, seed: int = 0, classes: int | None = 
         path: a compiled folder, for a fresh network; or a run (``runs/001``), for the trained one at its best epoch.
         seed: what is learned is drawn from it; anatomy does not depend on it.
         classes: number of classes K, at least 1; by default the one of the spec, or of the run.
+        backend: how sparse products are computed: ``program`` as the compiler chose, ``auto`` as measured on this
+            machine, or ``native``, ``csr``, ``gather``, ``dense``. The numbers are the same, within rounding.
         trust: run model.py although it is not what the compiler would write.
 
     Returns:
@@ -46,7 +56,7 @@ def load(path: str | Path = "compiled", *, seed: int = 0, classes: int | None = 
     """
     path = Path(path)
     if (path / "run.json").is_file():
-        return _load_run(path, classes=classes, trust=trust)
+        return _load_run(path, classes=classes, backend=backend, trust=trust)
     if classes is not None and classes < 1:
         raise LoadError("a network needs classes", where="classes", found=classes, wanted="1 or more")
     program = read_program(path)
@@ -67,7 +77,22 @@ def load(path: str | Path = "compiled", *, seed: int = 0, classes: int | None = 
         except (LookupError, ValueError, TypeError, RuntimeError, ArithmeticError, MemoryError) as error:
             raise LoadError("program.json does not fit its arrays", where=path, found=error, fix=AGAIN) from error
     model.program = program  # type: ignore[assignment]
+    set_backends(model, backend)
     return model
+
+
+def set_backends(model: nn.Module, backend: str) -> None:
+    """Choose how the sparse products of a loaded network are computed, on the device where it is.
+
+    Args:
+        model: what ``load`` returned.
+        backend: as for ``load``.
+
+    Raises:
+        LoadError: there is no such backend, or it cannot be used here.
+    """
+    program: Any = model.program
+    choose_backends(model, backend, {f"W_{block.name}": block.storage for block in program.blocks})
 
 
 def read_program(path: Path) -> Program:
@@ -137,13 +162,13 @@ def _define(text: str, where: Path) -> Any:
     return classes[0]
 
 
-def _load_run(path: Path, *, classes: int | None, trust: bool) -> nn.Module:
+def _load_run(path: Path, *, classes: int | None, backend: str, trust: bool) -> nn.Module:
     again = "train again: c2n train"
     try:
         of_run = len(json.loads((path / "run.json").read_bytes())["classes"])
     except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise LoadError("run.json is damaged", where=path / "run.json", found=error, fix=again) from None
-    model = load(path / "compiled", classes=of_run if classes is None else classes, trust=trust)
+    model = load(path / "compiled", classes=of_run if classes is None else classes, backend=backend, trust=trust)
     best = path / "best.safetensors"
     if not best.is_file():
         fix = f"let it train for an epoch: c2n train --resume {path}"

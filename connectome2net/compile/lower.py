@@ -23,6 +23,7 @@ from connectome2net.compile.program import (
 )
 from connectome2net.compile.retinotopy import retinotopic_places
 from connectome2net.compile.rules import lower_rules
+from connectome2net.compile.storage import choose_storage
 from connectome2net.errors import CompileError
 from connectome2net.spec import Spec, digest_document
 from connectome2net.spec.network import FrontEnd, Network, Selector
@@ -96,6 +97,7 @@ def _blocks(spec: Spec, layout: Layout) -> tuple[tuple[Block, ...], Arrays]:
             if len(parts) > 1:
                 name = free_name(f"{projection.name}_{pre}_{post}", projection.name, taken)
             taken.add(name)
+            edges = len(part["anatomy"])
             arrays |= {f"{name}.{key}": value for key, value in part.items()}
             blocks.append(
                 Block(
@@ -104,8 +106,9 @@ def _blocks(spec: Spec, layout: Layout) -> tuple[tuple[Block, ...], Arrays]:
                     pre=pre,
                     post=post,
                     sign=projection.sign,
-                    edges=len(part["anatomy"]),
+                    edges=edges,
                     synapses=synapses,
+                    storage=choose_storage(edges=edges, pre=layout.cells(pre), post=layout.cells(post)),
                     delay_steps=projection.delay_steps,
                     rules=tuple(rule for rule in projection.plasticity if rule in active),
                 )

@@ -58,7 +58,11 @@ class Group(Node):
 
 
 class Block(Node):
-    """One sparse matrix ``W[post, pre]``."""
+    """One matrix ``W[post, pre]``.
+
+    Attributes:
+        storage: ``sparse``, or ``dense`` where a full matrix is expected to be quicker; see ``storage``.
+    """
 
     name: Identifier
     projection: Identifier
@@ -67,6 +71,7 @@ class Block(Node):
     sign: Literal["dale", "free"]
     edges: Count
     synapses: Count
+    storage: Literal["sparse", "dense"] = "sparse"
     delay_steps: Count = 0
     rules: tuple[Identifier, ...] = ()
 

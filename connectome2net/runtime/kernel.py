@@ -100,8 +100,20 @@ class Kernel:
         self._run(start, index, order, weight_E, grad_NB, rate_MB, of_rate_MB, of_weight_E)
         return of_rate_MB, of_weight_E
 
+    def sample(self, start: Tensor, index: Tensor, order: Tensor, post_NB: Tensor, pre_MB: Tensor) -> Tensor:
+        """Return ``sum over B of post * pre`` at each edge, (E,), row after row; arguments as of ``gradient``."""
+        at_edge_E = post_NB.new_empty(len(order))
+        self._run(start, index, order, None, post_NB, pre_MB, None, at_edge_E)
+        return at_edge_E
+
     def _run(
-        self, start: Tensor, index: Tensor, order: Tensor | None, weight: Tensor, source: Tensor, *rest: Tensor | None
+        self,
+        start: Tensor,
+        index: Tensor,
+        order: Tensor | None,
+        weight: Tensor | None,
+        source: Tensor,
+        *rest: Tensor | None,
     ) -> None:
         sizes = torch.get_num_threads(), len(start) - 1, *source.shape
         arrays = (start, index, order, weight, source, *rest)

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from connectome2net.runtime.kernel import TYPES, find_kernel
+
 
 @dataclass(frozen=True)
 class Pattern:
@@ -69,11 +71,19 @@ class Pattern:
         return _csr(self.pre_start, self.post_index, value_E[self.order], self.shape[::-1])
 
     def sample(self, post_NB: Tensor, pre_MB: Tensor) -> Tensor:
-        """Return ``sum over B of post * pre`` at each edge, (E,)."""
+        """Return ``sum over B of post * pre`` at each edge, (E,), without a graph."""
+        post_NB, pre_MB = post_NB.detach().contiguous(), pre_MB.detach().contiguous()
+        kernel = find_kernel() if post_NB.device.type == "cpu" and post_NB.dtype in TYPES else None
+        if kernel is not None:
+            return kernel.sample(self.pre_start, self.post_index, self.order, post_NB, pre_MB)
         if has_sparse_products(post_NB.device):
-            zero = self.rows(post_NB.new_zeros(len(self.pre_index)))
-            return torch.sparse.sampled_addmm(zero, post_NB, pre_MB.t(), beta=0.0).values()
+            return self.sample_with_torch(post_NB, pre_MB)
         return (post_NB[self.row_of_edge()] * pre_MB[self.pre_index]).sum(1)
+
+    def sample_with_torch(self, post_NB: Tensor, pre_MB: Tensor) -> Tensor:
+        """Return the same by the sparse products of torch."""
+        zero = self.rows(post_NB.new_zeros(len(self.pre_index)))
+        return torch.sparse.sampled_addmm(zero, post_NB, pre_MB.t(), beta=0.0).values()
 
     def row_of_edge(self) -> Tensor:
         """Return the postsynaptic cell of each edge, (E,)."""

@@ -7,14 +7,12 @@ Enters: compressed rows, the same transposed, signs and anatomy. Leaves: the wei
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from connectome2net.runtime.backends import find_backend
 from connectome2net.runtime.pattern import Pattern
-from connectome2net.runtime.product import sparse_product
 
 STRENGTH_AT_REST = 0.5413248546129181
 """The theta at which softplus is 1."""
@@ -23,21 +21,22 @@ SMALLEST_STRENGTH = 1e-6
 """Rules keep a strength at least this large where Dale's law holds, so that softplus can be inverted."""
 
 
-@dataclass(frozen=True)
 class Weights:
-    """The weights of one pass: computed once, used in every step.
+    """The weights of one pass: prepared once, used in every step.
 
-    Attributes:
-        weight_E: the weight of each edge, row after row.
+    Args:
+        weight: (E,) the weight of each edge, row after row.
         pattern: the edges.
+        backend: how products are computed, where that is possible; see ``backends``.
     """
 
-    weight_E: Tensor
-    pattern: Pattern
+    def __init__(self, weight: Tensor, pattern: Pattern, *, backend: str = "native") -> None:
+        self._product = find_backend(backend, pattern, weight.device, weight.dtype).hold(weight, pattern)
+        self._dtype = weight.dtype
 
     def __matmul__(self, rate_MB: Tensor) -> Tensor:
         """Return the drive (N, B) that presynaptic rates (M, B) cause."""
-        return sparse_product(self.weight_E, rate_MB, self.pattern)
+        return self._product(rate_MB.to(self._dtype))
 
 
 class Projection(nn.Module):
@@ -69,6 +68,7 @@ class Projection(nn.Module):
             self.register_buffer(key, arrays[f"{name}.{key}"].clone(), persistent=False)
         self.register_buffer("anatomy_E", arrays[f"{name}.anatomy"].clone(), persistent=False)
         self.pattern.check()
+        self.backend, self.reason = "native", "the default"
         self.dale = sign == "dale"
         sign_E = arrays[f"{name}.sign"][self.pre_index.long()].to(self.anatomy_E) if self.dale else None
         if sign_E is not None and not bool((sign_E.abs() == 1).all()):
@@ -93,7 +93,7 @@ class Projection(nn.Module):
 
     def weights(self) -> Weights:
         """Return the weights of a pass; later changes of strengths do not reach them."""
-        return Weights(self.weight_E(), self.pattern)
+        return Weights(self.weight_E(), self.pattern, backend=self.backend)
 
     @torch.no_grad()
     def set_strength(self, strength_E: Tensor) -> None:

@@ -40,6 +40,7 @@ class TrainConfig(BaseModel):
         skip_broken: leave broken images out and say so, rather than stop.
         augmentation: random changes of training images; null for none.
         device: ``auto`` takes a GPU if there is one.
+        backend: how sparse products are computed; see ``load``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -59,6 +60,7 @@ class TrainConfig(BaseModel):
     skip_broken: bool = False
     augmentation: Augmentation | None = Augmentation()
     device: str = "auto"
+    backend: str = "program"
 
 
 def read_config(path: str | Path | None, **changes: Any) -> TrainConfig:

@@ -25,7 +25,7 @@ from torch import Tensor, nn, optim
 from torch.nn import functional as F
 
 from connectome2net.errors import TrainError
-from connectome2net.load import load, read_program
+from connectome2net.load import load, read_program, set_backends
 from connectome2net.runtime.audit import audit_dale
 from connectome2net.runtime.device import find_device
 from connectome2net.tasks import Dataset, ImageSet, open_dataset
@@ -115,6 +115,7 @@ def _start(
     device = find_device(config.device)
     dataset = _open(data, config, compiled)
     model = load(compiled, seed=config.seed, classes=len(dataset.classes), trust=trust).to(device)
+    set_backends(model, config.backend)
     folder = new_run(out)
     shutil.copytree(compiled, folder / "compiled", ignore=shutil.ignore_patterns("__pycache__"))
     run = describe(folder, model, config, dataset, data=data)
@@ -135,8 +136,9 @@ def _resume(folder: Path, data: str | Path | Dataset | None, trust: bool) -> Tra
             wanted=f"{run['dataset']['name']}, {run['dataset']['train']:,}, digest {run['dataset']['digest'][:12]}",
             fix="give the same images with --data, or start a new run",
         )
-    model = load(folder / "compiled", seed=config.seed, classes=len(dataset.classes), trust=trust)
-    training = Training(folder, run, config, model.to(device), make_optimiser(model, config), device, dataset)
+    model = load(folder / "compiled", seed=config.seed, classes=len(dataset.classes), trust=trust).to(device)
+    set_backends(model, config.backend)
+    training = Training(folder, run, config, model, make_optimiser(model, config), device, dataset)
     if (folder / "last.safetensors").is_file():
         memory = load_checkpoint(folder / "last.safetensors", model, training.optimiser)
         training.epoch, training.best, training.best_epoch = memory["epoch"], memory["best"], memory["best_epoch"]

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from connectome2net.compile.anatomy import _compress, graded_inhibition
 from connectome2net.compile.lower import lower
 from connectome2net.compile.program import Program
+from connectome2net.compile.storage import choose_storage
 from connectome2net.errors import CompileError
 from connectome2net.spec import Spec
 
@@ -194,6 +195,27 @@ def test_a_rule_that_is_off_or_unused_is_not_compiled() -> None:
     program = lower(twelve_cells("feedforward", plasticity=rules))[0]
     assert [rule.name for rule in program.rules] == ["homeostatic"]
     assert {block.rules for block in program.blocks} == {("homeostatic",)}
+
+
+@pytest.mark.parametrize(
+    ("edges", "pre", "post", "storage"),
+    [
+        (49, 10, 10, "sparse"),
+        (50, 10, 10, "dense"),
+        (2**20, 2**10, 2**10, "dense"),
+        (2**20 + 2**10, 2**10, 2**10 + 1, "sparse"),
+        (75_251, 1351, 1351, "sparse"),
+    ],
+)
+def test_small_full_blocks_are_dense(edges: int, pre: int, post: int, storage: str) -> None:
+    assert choose_storage(edges=edges, pre=pre, post=post) == storage
+
+
+def test_blocks_of_twelve_cells_tell_their_storage() -> None:
+    for block in lower(twelve_cells("pairs"))[0].blocks:
+        cells = {group.name: group.cells for group in lower(twelve_cells("pairs"))[0].groups}
+        full = cells[block.pre] * cells[block.post]
+        assert block.storage == ("dense" if block.edges >= full / 2 else "sparse")
 
 
 def test_pooling_to_nothing_is_an_error() -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from patterns import arrays_of
 
+from connectome2net.runtime import pattern
 from connectome2net.runtime.plasticity import Activity, Hebbian, Homeostatic, Oja, Rule
 from connectome2net.runtime.sparse import Projection
 
@@ -71,10 +72,15 @@ def dense_step(rule: Any, strength: torch.Tensor, pre: torch.Tensor, post: torch
     return strength * (1 + form["rate"] * sign * (form["target"] - post.mean(1, keepdim=True)))
 
 
+@pytest.mark.parametrize("has_kernel", [True, False])
 @pytest.mark.parametrize("has_mkl", [True, False])
 @pytest.mark.parametrize("sign", ["dale", "free"])
 @pytest.mark.parametrize("rule", RULES, ids=NAMES)
-def test_rule_equals_dense_under_a_mask(rule: Any, sign: str, has_mkl: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rule_equals_dense_under_a_mask(
+    rule: Any, sign: str, has_mkl: bool, has_kernel: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not has_kernel:
+        monkeypatch.setattr(pattern, "find_kernel", lambda: None)
     if not has_mkl:
         monkeypatch.setattr(torch.backends.mkl, "is_available", lambda: False)
     torch.manual_seed(0)

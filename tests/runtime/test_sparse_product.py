@@ -14,9 +14,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from connectome2net.runtime import pattern as patterns
+from connectome2net.runtime.backends import BACKENDS, find_backend, native
 from connectome2net.runtime.pattern import Pattern
-from connectome2net.runtime.product import sparse_product
-from connectome2net.runtime.sparse import Projection
+from connectome2net.runtime.sparse import Projection, Weights
+
+CPU = torch.device("cpu")
+LEAN = ("native", "csr", "gather")
+"""Backends that never make a full matrix."""
 
 
 @st.composite
@@ -54,25 +58,29 @@ def value_and_gradients(product: Any, inputs: list[torch.Tensor]) -> list[torch.
     return [drive, *torch.autograd.grad((drive * towards).sum(), inputs)]
 
 
-@pytest.fixture(params=["csr", "gather"])
-def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Both ways of the product: with the sparse products of MKL, and without."""
-    if request.param == "gather":
-        monkeypatch.setattr(torch.backends.mkl, "is_available", lambda: False)
-    elif not torch.backends.mkl.is_available():
-        pytest.skip("this torch has no MKL")
+def works(backend: str, dtype: torch.dtype = torch.float64) -> bool:
+    return not BACKENDS[backend].problem(pattern_of(np.eye(1, dtype=bool)), CPU, dtype)
+
+
+def product(weight: torch.Tensor, rate: torch.Tensor, pattern: Pattern, backend: str) -> torch.Tensor:
+    assert find_backend(backend, pattern, CPU, weight.dtype).name == backend
+    return Weights(weight, pattern, backend=backend) @ rate
+
+
+@pytest.fixture(params=[*BACKENDS])
+def way(request: pytest.FixtureRequest) -> str:
+    """Every backend that works on this machine."""
+    if not works(request.param):
+        pytest.skip(BACKENDS[request.param].problem(pattern_of(np.eye(1, dtype=bool)), CPU, torch.float64))
     return request.param
 
 
-@settings(max_examples=60, deadline=None)
-@given(mask=masks(), batch=st.integers(1, 4), has_mkl=st.booleans())
-def test_product_equals_masked_dense(mask: np.ndarray, batch: int, has_mkl: bool) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        if not has_mkl:
-            patch.setattr(torch.backends.mkl, "is_available", lambda: False)
-        inputs = operands(mask, batch=batch, dtype=torch.float64)
-        pattern = pattern_of(mask)
-        found = value_and_gradients(lambda weight, rate: sparse_product(weight, rate, pattern), inputs)
+@settings(max_examples=120, deadline=None)
+@given(mask=masks(), batch=st.integers(1, 4), backend=st.sampled_from([name for name in BACKENDS if works(name)]))
+def test_product_equals_masked_dense(mask: np.ndarray, batch: int, backend: str) -> None:
+    inputs = operands(mask, batch=batch, dtype=torch.float64)
+    pattern = pattern_of(mask)
+    found = value_and_gradients(lambda weight, rate: product(weight, rate, pattern, backend), inputs)
     expected = value_and_gradients(lambda weight, rate: dense_of(weight, mask) @ rate, inputs)
     for at, wanted in zip(found, expected, strict=True):
         torch.testing.assert_close(at, wanted, rtol=1e-12, atol=1e-12)
@@ -93,7 +101,7 @@ def test_float32_is_as_exact_as_a_dense_product(way: str) -> None:
     mask = np.random.default_rng(0).random((300, 200)) < 0.1
     pattern = pattern_of(mask)
     found = value_and_gradients(
-        lambda weight, rate: sparse_product(weight, rate, pattern), operands(mask, batch=32, dtype=torch.float32)
+        lambda weight, rate: product(weight, rate, pattern, way), operands(mask, batch=32, dtype=torch.float32)
     )
     expected = value_and_gradients(
         lambda weight, rate: dense_of(weight, mask) @ rate, operands(mask, batch=32, dtype=torch.float64)
@@ -107,7 +115,7 @@ def test_gradcheck(way: str) -> None:
     mask = np.random.default_rng(1).random((6, 5)) < 0.5
     pattern = pattern_of(mask)
     inputs = operands(mask, batch=3, dtype=torch.float64)
-    assert torch.autograd.gradcheck(lambda weight, rate: sparse_product(weight, rate, pattern), inputs)
+    assert torch.autograd.gradcheck(lambda weight, rate: product(weight, rate, pattern, way), inputs)
 
 
 @pytest.mark.parametrize("transposed", ["rate", "gradient", "both"])
@@ -121,7 +129,7 @@ def test_operands_in_any_memory_order(transposed: str, way: str) -> None:
         return (drive.T.reshape(-1) if transposed != "rate" else drive.reshape(-1)) @ towards
 
     pattern = pattern_of(mask)
-    found = torch.autograd.grad(loss(sparse_product(weight, rate, pattern)), [weight, rate])
+    found = torch.autograd.grad(loss(product(weight, rate, pattern, way)), [weight, rate])
     expected = torch.autograd.grad(loss(dense_of(weight, mask) @ rate), [weight, rate])
     for at, wanted in zip(found, expected, strict=True):
         torch.testing.assert_close(at, wanted, rtol=1e-12, atol=1e-12)
@@ -132,10 +140,10 @@ def test_gradient_of_one_operand_alone(weights: bool, rates: bool, way: str) -> 
     mask = np.random.default_rng(3).random((6, 5)) < 0.5
     pattern = pattern_of(mask)
     weight, rate = operands(mask, batch=3, dtype=torch.float64)
-    wanted = value_and_gradients(lambda *inputs: sparse_product(*inputs, pattern), [weight, rate])
+    wanted = value_and_gradients(lambda *inputs: product(*inputs, pattern, way), [weight, rate])
     inputs = [weight.detach().requires_grad_(weights), rate.detach().requires_grad_(rates)]
     alone = [wanted[1 + at] for at, is_learned in enumerate((weights, rates)) if is_learned]
-    drive = sparse_product(*inputs, pattern)
+    drive = product(*inputs, pattern, way)
     towards = torch.linspace(-1, 2, drive.numel(), dtype=drive.dtype).view(drive.shape)
     (drive * towards).sum().backward()
     for learned, gradient in zip([item for item in inputs if item.requires_grad], alone, strict=True):
@@ -156,13 +164,17 @@ class Largest(TorchDispatchMode):
         return made
 
 
+@pytest.mark.parametrize("way", LEAN)
 def test_no_dense_matrix_is_ever_made(way: str) -> None:
     """3,000 cells, 9,000 edges: a dense gradient would have 9,000,000 numbers."""
+    if not works(way, torch.float32):
+        pytest.skip(f"{way} does not work here")
     cells, edges, batch = 3000, 9000, 8
     generator = np.random.default_rng(4)
     mask = np.zeros(cells * cells, dtype=bool)
     mask[generator.choice(cells * cells, edges, replace=False)] = True
     projection = Projection(arrays_of(mask.reshape(cells, cells), sign=True), "W", sign="dale")
+    projection.backend = way
     rate = torch.randn(cells, batch, requires_grad=True)
     with Largest() as largest:
         projection(projection(rate).relu()).square().sum().backward()
@@ -216,13 +228,77 @@ def test_transposed_edges_must_be_the_same_edges() -> None:
         Projection(arrays, "W", sign="free")
 
 
-def test_without_mkl_no_sparse_tensor_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_pass_of_many_steps_equals_masked_dense(way: str) -> None:
+    """Weights are prepared once and used in every step; their gradients add up."""
+    mask = np.random.default_rng(5).random((6, 6)) < 0.5
+    pattern = pattern_of(mask)
+
+    def steps(weights: Any, rate: torch.Tensor) -> torch.Tensor:
+        for _ in range(4):
+            rate = torch.tanh(weights @ rate)
+        return rate
+
+    inputs = operands(mask, batch=3, dtype=torch.float64)
+    found = value_and_gradients(lambda weight, rate: steps(Weights(weight, pattern, backend=way), rate), inputs)
+    expected = value_and_gradients(lambda weight, rate: steps(dense_of(weight, mask), rate), inputs)
+    for at, wanted in zip(found, expected, strict=True):
+        torch.testing.assert_close(at, wanted, rtol=1e-12, atol=1e-12)
+
+
+def test_rates_of_another_type_are_converted(way: str) -> None:
+    """Under autocast the front end hands over bfloat16."""
+    mask = np.random.default_rng(6).random((6, 5)) < 0.5
+    weight, rate = (item.detach() for item in operands(mask, batch=3, dtype=torch.float32))
+    drive = Weights(weight, pattern_of(mask), backend=way) @ rate.bfloat16()
+    assert drive.dtype == torch.float32
+    torch.testing.assert_close(drive, dense_of(weight, mask) @ rate.bfloat16().float())
+
+
+def test_sample_equals_a_dense_outer_product(monkeypatch: pytest.MonkeyPatch) -> None:
+    mask = np.random.default_rng(7).random((6, 5)) < 0.5
+    pattern = pattern_of(mask)
+    post, pre = torch.randn(6, 8, dtype=torch.float64), torch.randn(5, 8, dtype=torch.float64)
+    wanted = (post @ pre.T)[torch.from_numpy(mask)]
+    torch.testing.assert_close(pattern.sample(post, pre), wanted)
+    monkeypatch.setattr(patterns, "find_kernel", lambda: None)
+    torch.testing.assert_close(pattern.sample(post, pre), wanted)
     monkeypatch.setattr(torch.backends.mkl, "is_available", lambda: False)
+    torch.testing.assert_close(pattern.sample(post, pre), wanted)
+
+
+def test_without_kernel_and_mkl_no_sparse_tensor_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.mkl, "is_available", lambda: False)
+    monkeypatch.setattr(native, "kernel_problem", lambda: "no compiler")
+    monkeypatch.setattr(patterns, "find_kernel", lambda: None)
     monkeypatch.setattr(patterns, "_csr", lambda *_: pytest.fail("a sparse tensor"))
-    mask = np.eye(3, dtype=bool)
-    weight, rate = operands(mask, batch=2, dtype=torch.float64)
-    sparse_product(weight, rate, pattern_of(mask)).sum().backward()
-    pattern_of(mask).sample(rate, rate)
+    mask = np.random.default_rng(8).random((5, 5)) < 0.5
+    pattern = pattern_of(mask)
+    assert find_backend("native", pattern, CPU, torch.float64).name == "gather"
+    inputs = operands(mask, batch=2, dtype=torch.float64)
+    found = value_and_gradients(lambda weight, rate: Weights(weight, pattern) @ rate, inputs)
+    expected = value_and_gradients(lambda weight, rate: dense_of(weight, mask) @ rate, inputs)
+    for at, wanted in zip(found, expected, strict=True):
+        torch.testing.assert_close(at, wanted, rtol=1e-12, atol=1e-12)
+    pattern.sample(inputs[1], inputs[1])
+
+
+def test_the_next_best_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    pattern = pattern_of(np.eye(3, dtype=bool))
+    monkeypatch.setattr(native, "kernel_problem", lambda: "no compiler")
+    best = "csr" if torch.backends.mkl.is_available() else "gather"
+    assert find_backend("native", pattern, CPU, torch.float32).name == best
+    assert find_backend("dense", pattern, CPU, torch.float32).name == "dense"
+    assert find_backend("csr", pattern, CPU, torch.bfloat16).name == "gather"
+
+
+def test_a_large_matrix_is_never_made_full() -> None:
+    empty = torch.zeros(0, dtype=torch.int32)
+    pattern = Pattern(
+        torch.zeros(10_001, dtype=torch.int32), empty, torch.zeros(10_001, dtype=torch.int32), empty, empty
+    )
+    problem = BACKENDS["dense"].problem(pattern, CPU, torch.float32)
+    assert problem == "a full matrix of 10,000 x 10,000 cells needs 0.4 GB"
+    assert find_backend("dense", pattern, CPU, torch.float32).name != "dense"
 
 
 def test_pattern_shape() -> None:

@@ -1,0 +1,23 @@
+"""Sparse or dense: how the matrix of a block is best computed, from its size alone.
+
+Enters: cells and edges of a block. Leaves: a word. The same on every machine; ``--backend auto`` measures instead.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+DENSE_FROM: Final = 0.5
+"""The density from which a full matrix is quicker.
+
+On a CPU the compiled kernel spends about twice as long on an edge as a full product on a number of its matrix; see
+benchmarks/README.md.
+"""
+
+LARGEST: Final = 2**20
+"""Numbers of the largest full matrix. A column of a thousand cells stays sparse whatever its density."""
+
+
+def choose_storage(*, edges: int, pre: int, post: int) -> Literal["sparse", "dense"]:
+    """Return how a block of some edges between ``pre`` and ``post`` cells is stored."""
+    return "dense" if edges >= DENSE_FROM * pre * post and pre * post <= LARGEST else "sparse"
