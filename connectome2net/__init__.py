@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from connectome2net.errors import C2NError
     from connectome2net.evaluate import evaluate
     from connectome2net.extract import extract
+    from connectome2net.inside import clamp, lesion, record
     from connectome2net.load import load
     from connectome2net.sources import open_source
     from connectome2net.spec import Spec, read_spec, write_spec
@@ -28,13 +29,16 @@ _HOME = {
     "C2NError": "errors",
     "Spec": "spec",
     "TrainConfig": "train",
+    "clamp": "inside",
     "compile_spec": "compile.package",
     "evaluate": "evaluate",
     "extract": "extract",
+    "lesion": "inside",
     "load": "load",
     "open_dataset": "tasks",
     "open_source": "sources",
     "read_spec": "spec",
+    "record": "inside",
     "train": "train",
     "write_spec": "spec",
 }
@@ -43,13 +47,16 @@ __all__ = [
     "C2NError",
     "Spec",
     "TrainConfig",
+    "clamp",
     "compile_spec",
     "evaluate",
     "extract",
+    "lesion",
     "load",
     "open_dataset",
     "open_source",
     "read_spec",
+    "record",
     "train",
     "write_spec",
 ]

@@ -77,6 +77,10 @@ class LoadError(C2NError):
     """A compiled folder or a run cannot be trusted or read."""
 
 
+class InsideError(C2NError):
+    """What is to be looked at, or held, is not inside a network."""
+
+
 class DataError(C2NError):
     """Training or test images are missing or broken."""
 

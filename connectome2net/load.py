@@ -38,7 +38,8 @@ def load(
     """Load a compiled network, fresh or trained.
 
     The module takes grey images, float (B, 1, H, W) with values from 0 to 1 (H and W as in the spec, 48 x 48 by
-    default), and returns logits (B, K). ``model.program`` says what it was compiled from.
+    default), and returns logits (B, K). ``model.program`` says what it was compiled from; ``model.cell_index``
+    (units,) is the row in the spec's cells table of each of its cells, group after group.
 
     Args:
         path: a compiled folder, for a fresh network; or a run (``runs/001``), for the trained one at its best epoch.
@@ -77,6 +78,7 @@ def load(
         except (LookupError, ValueError, TypeError, RuntimeError, ArithmeticError, MemoryError) as error:
             raise LoadError("program.json does not fit its arrays", where=path, found=error, fix=AGAIN) from error
     model.program = program  # type: ignore[assignment]
+    model.cell_index = arrays["cell_index"].numpy()  # type: ignore[assignment]
     set_backends(model, backend)
     return model
 

@@ -23,9 +23,10 @@ MAY_IMPORT = {
     "compile": {"errors", "spec"},
     "runtime": {"errors"},
     "load": {"errors", "runtime", "compile.emit", "compile.program"},
+    "inside": {"errors", "runtime", "load"},
     "tasks": {"errors"},
-    "train": {"errors", "runtime", "load", "tasks"},
-    "evaluate": {"errors", "runtime", "load", "tasks", "train"},
+    "train": {"errors", "runtime", "load", "inside", "tasks"},
+    "evaluate": {"errors", "runtime", "load", "inside", "tasks", "train"},
     "experiment": {"errors", "spec", "transform", "compile", "train", "evaluate", "tasks", "load"},
     "report": {"errors", "spec"},
 }
