@@ -131,7 +131,7 @@ class Rule(Node):
     """
 
     name: Identifier
-    kind: Literal["Hebbian", "Oja", "Homeostatic"]
+    kind: Literal["Hebbian", "Oja", "Covariance", "BCM", "Homeostatic", "Inhibitory", "ThreeFactor"]
     arguments: Arguments
     needs_steps: bool = False
 

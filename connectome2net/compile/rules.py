@@ -10,8 +10,16 @@ from typing import Any, Final
 from connectome2net.compile.program import Rule
 from connectome2net.spec.network import Network
 
-KINDS: Final = {"hebbian": "Hebbian", "oja": "Oja", "homeostatic": "Homeostatic"}
-NEED_STEPS: Final = frozenset[str]()
+KINDS: Final = {
+    "hebbian": "Hebbian",
+    "oja": "Oja",
+    "covariance": "Covariance",
+    "bcm": "BCM",
+    "homeostatic": "Homeostatic",
+    "inhibitory": "Inhibitory",
+    "three_factor": "ThreeFactor",
+}
+NEED_STEPS: Final = frozenset({"three_factor"})
 """Rules that look at every step of a batch."""
 
 

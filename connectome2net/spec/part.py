@@ -16,6 +16,7 @@ def _in_order(content: dict[str, Any]) -> dict[str, Any]:
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,23}$")]
 NonNegative = Annotated[float, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
 
 InOrder: Final = AfterValidator(_in_order)
 """For dictionaries: sorted by key, so that equal specs give equal bytes."""

@@ -17,6 +17,7 @@ from connectome2net.spec.model import Spec
 from connectome2net.spec.network import Network, feature_map
 from connectome2net.spec.pairs import count_pairs, pairs_of
 from connectome2net.spec.reach import reachable
+from connectome2net.spec.rules import check_rules
 from connectome2net.spec.select import CONDITIONS, population_cells, resolve, select
 from connectome2net.spec.tables import EI_CLASSES, LAMINAE, OUTSIDE_INPUTS, edge_index, values
 
@@ -37,7 +38,7 @@ def validate(spec: Spec) -> list[Issue]:
     issues += [*populations, *_input(spec), *_inhibition(spec), *_schedule(spec.network)]
     if edges or populations:
         return issues
-    return [*issues, *_projections(spec), *_readout(spec)]
+    return [*issues, *_projections(spec), *check_rules(spec), *_readout(spec)]
 
 
 def _account(spec: Spec) -> Iterator[Issue]:

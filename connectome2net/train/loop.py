@@ -207,6 +207,7 @@ def _train_epoch(training: Training, progress: Progress) -> tuple[float, float]:
         for group in training.optimiser.param_groups:
             group["lr"] = rate * group["factor"]
         logits_BK = model(image_BCHW)
+        right_B = logits_BK.argmax(1) == target_B
         loss = F.cross_entropy(logits_BK, target_B, label_smoothing=config.label_smoothing)
         if not torch.isfinite(loss):
             raise TrainError(
@@ -219,9 +220,10 @@ def _train_epoch(training: Training, progress: Progress) -> tuple[float, float]:
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(model.parameters(), config.clip)
         training.optimiser.step()
-        model.plasticity_step()  # type: ignore[operator]
+        # The reward of this batch: 1 where the answer, given before the optimiser changed anything, was right.
+        model.plasticity_step(right_B.to(logits_BK.dtype))  # type: ignore[operator]
         total += loss.item() * len(target_B)
-        right += int((logits_BK.argmax(1) == target_B).sum())
+        right += int(right_B.sum())
         progress.step(loss=total / (step * config.batch + len(target_B)), images=len(target_B))
     return total / count, right / count
 

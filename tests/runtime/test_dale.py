@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from dense_rules import DALE_ONLY, RULES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from patterns import arrays_of
 from torch import nn, optim
 
 from connectome2net.runtime.audit import audit_dale
-from connectome2net.runtime.plasticity import Activity, Hebbian, Homeostatic, Oja, Rules
+from connectome2net.runtime.plasticity import Activity, Rules
 from connectome2net.runtime.sparse import Projection
 
 MASK = np.random.default_rng(0).random((12, 9)) < 0.4
@@ -70,13 +71,23 @@ def test_signs_survive_any_theta(theta: list[float]) -> None:
     assert audit_dale(matrix)["violations"] == 0
 
 
-@settings(max_examples=80, deadline=None)
+SIZES: dict[str, Any] = {
+    "rate": st.floats(-1e3, 1e3),
+    "target": st.floats(1e-3, 1e2),
+    "memory_batches": st.integers(1, 5),
+    "tau_steps": st.floats(1e-3, 1e3),
+}
+"""What a parameter of a rule may be, and much more."""
+
+
+def any_parameters(name: str) -> Any:
+    kind, form, _ = RULES[name]
+    return st.fixed_dictionaries({key: SIZES[key] for key in form}).map(lambda chosen: (kind, chosen))
+
+
+@settings(max_examples=200, deadline=None)
 @given(
-    rule=st.one_of(
-        st.builds(lambda **form: (Hebbian, form), rate=st.floats(-1e3, 1e3)),
-        st.builds(lambda **form: (Oja, form), rate=st.floats(-1e3, 1e3)),
-        st.builds(lambda **form: (Homeostatic, form), rate=st.floats(-1e3, 1e3), target=st.floats(-1e2, 1e2)),
-    ),
+    rule=st.sampled_from(list(RULES)).flatmap(any_parameters),
     steps=st.integers(1, 4),
     size=st.floats(1e-3, 1e3),
     seed=st.integers(0, 10),
@@ -87,8 +98,11 @@ def test_signs_survive_any_rule(rule: Any, steps: int, size: float, seed: int) -
     kind, form = rule
     acts = kind(matrix, **form)
     for _ in range(steps):
-        pre, post = (Activity(size * torch.randn(cells, 4, generator=generator)) for cells in (9, 12))
-        acts(matrix, pre, post)
+        pre, post = (
+            Activity(drawn[0], [*drawn])
+            for drawn in (size * torch.randn(3, cells, 4, generator=generator) for cells in (9, 12))
+        )
+        acts(matrix, pre, post, torch.randn(4, generator=generator))
     strength = matrix.strength_E()
     assert (strength > 0).all()
     assert obeys(matrix)
@@ -167,13 +181,15 @@ def test_silent_edges_stay_silent(sign: str) -> None:
     torch.manual_seed(0)
     matrix = projection(sign)
     optimiser = optim.Adam(matrix.parameters(), lr=0.5)
-    rules = Rules(Hebbian(matrix, rate=0.1), Oja(matrix, rate=0.1), Homeostatic(matrix, rate=0.1, target=2.0))
+    rules = Rules(
+        *(kind(matrix, **form) for name, (kind, form, _) in RULES.items() if sign == "dale" or name not in DALE_ONLY)
+    )
     for _ in range(5):
         pre, post = torch.rand(9, 8), torch.rand(12, 8)
         optimiser.zero_grad()
         (matrix(pre) - post).square().sum().backward()
         optimiser.step()
-        rules(matrix, Activity(pre), Activity(post))
+        rules(matrix, Activity(pre, [pre, pre]), Activity(post, [post, post]), torch.rand(8))
     rate = torch.rand(9, 1)
     for pre in range(9):
         moved = rate.clone()

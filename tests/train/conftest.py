@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from columns import twelve_cells
+from columns import network_data, twelve_cells
 
 from connectome2net.compile.package import compile_spec
 from connectome2net.tasks import Dataset
@@ -19,6 +19,20 @@ def few_faces() -> Dataset:
 def feedforward(tmp_path: Path) -> Path:
     """A compiled network with noise, plasticity and free signs, for images of 12 x 12."""
     return compile_spec(twelve_cells("feedforward"), out=tmp_path / "compiled")
+
+
+@pytest.fixture
+def plastic(tmp_path: Path) -> Path:
+    """A compiled network whose rules remember: running means, thresholds, a baseline of reward."""
+    network = network_data("feedforward")
+    rules = {
+        "bcm": {"rule": "bcm", "rate": 0.01, "memory_batches": 4},
+        "covariance": {"rule": "covariance", "rate": 0.01, "memory_batches": 4},
+        "three_factor": {"rule": "three_factor", "rate": 0.01, "tau_steps": 1.0, "memory_batches": 4},
+    }
+    projections = [item | {"plasticity": [*rules]} for item in network["projections"]]
+    spec = twelve_cells("feedforward", plasticity=rules, projections=projections)
+    return compile_spec(spec, out=tmp_path / "compiled")
 
 
 @pytest.fixture

@@ -113,6 +113,42 @@ def test_ctrl_c_and_resume_end_as_if_never_stopped(
     assert same_weights(resumed, whole, "best.safetensors")
 
 
+def test_what_rules_remember_survives_a_stop(
+    plastic: Path, few_faces: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = train(plastic, data=few_faces, config=SHORT, out=tmp_path / "whole")
+    keep, epochs = loop._keep, iter(range(2))
+
+    def keep_and_stop(*arguments: object) -> None:
+        keep(*arguments)
+        if next(epochs):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop, "_keep", keep_and_stop)
+    with pytest.raises(KeyboardInterrupt):
+        train(plastic, data=few_faces, config=SHORT, out=tmp_path / "run")
+    monkeypatch.undo()
+    resumed = train(resume=tmp_path / "run", data=few_faces)
+    assert metrics(resumed) == metrics(whole)
+    names = {"last.safetensors": "model.", "best.safetensors": ""}
+    for name, prefix in names.items():
+        assert same_weights(resumed, whole, name)
+        remembered = load_file(resumed / name)
+        for rule in ("0.power.mean_N", "1.pre.batches", "2.baseline.mean_N"):
+            assert remembered[f"{prefix}rules_A_B.{rule}"].any()
+
+
+def test_rules_are_told_which_answers_were_right(
+    plastic: Path, few_faces: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The baseline of reward after an epoch that it remembers as a whole is the accuracy that training reports."""
+    run = train(
+        plastic, data=few_faces, config=SHORT.model_copy(update={"epochs": 1, "batch": 21}), out=tmp_path / "run"
+    )
+    baseline = load_file(run / "last.safetensors")["model.rules_A_B.2.baseline.mean_N"]
+    assert float(baseline) == pytest.approx(metrics(run)[0]["accuracy"], abs=1e-6)
+
+
 def test_kill_9_and_resume_end_as_if_never_stopped(feedforward: Path, tmp_path: Path) -> None:
     program = (
         "import sys, torch; torch.set_num_threads(1)\n"

@@ -6,7 +6,7 @@ Under Dale's law a strength is the size of a weight and stays positive; under fr
 O(edges) per batch. What a rule remembers from batch to batch is a buffer, so that a checkpoint holds it.
 """
 
-# Axes: N cells, B batch, T steps.
+# Axes: E edges, N postsynaptic cells, M presynaptic cells, B batch, T steps.
 
 from __future__ import annotations
 
@@ -29,6 +29,11 @@ class Activity:
     def __init__(self, read: Tensor, steps: Sequence[Tensor] = ()) -> None:
         self.read_NB = read.detach()
         self.steps_T = tuple(rate_NB.detach() for rate_NB in steps)
+
+
+def together_E(projection: Projection, post_NB: Tensor, pre_MB: Tensor) -> Tensor:
+    """Return ``<post * pre>`` of each edge, (E,)."""
+    return projection.pattern.sample(post_NB, pre_MB) / pre_MB.shape[1]
 
 
 class Rule(nn.Module):

@@ -1,0 +1,59 @@
+"""Rules with a third factor: what was active before a reward that beats the usual one is strengthened.
+
+Enters: a projection, the steps of the cells at its two ends, the reward of each image. Leaves: changed strengths.
+"""
+
+# Axes: N cells, M presynaptic cells, B batch, T steps.
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from connectome2net.runtime.plasticity.memory import RunningMean, eligibility_weights
+from connectome2net.runtime.plasticity.rule import Activity, Rule, together_E
+from connectome2net.runtime.sparse import Projection
+
+
+class ThreeFactor(Rule):
+    """Reward times eligibility: ``strength += rate * <(reward - baseline) eligibility>``.
+
+        eligibility <- exp(-1 / tau) eligibility + post * pre    in each step of a pass
+
+    The reward comes after the last step (Izhikevich 2007, Cerebral Cortex 17:2443, doi 10.1093/cercor/bhl152); the
+    baseline, a running mean that has this batch in it already, makes it a surprise (Fremaux and Gerstner 2016, doi
+    10.3389/fncir.2015.00085). Each edge has a trace for each image, since images are trials of their own. The traces
+    are linear in post, so weighting post by what the image earned and by what is left of the step gives the mean of
+    their products with the reward without ever storing edges x images numbers.
+
+    Args:
+        rate: learning rate per batch.
+        tau_steps: steps in which an eligibility falls to 1/e.
+        memory_batches: batches that the baseline remembers.
+    """
+
+    def __init__(self, projection: Projection, *, rate: float, tau_steps: float, memory_batches: int) -> None:
+        super().__init__()
+        self.rate = rate
+        self.tau_steps = tau_steps
+        self.baseline = RunningMean(1, memory_batches=memory_batches)
+
+    def change(self, projection: Projection, pre: Activity, post: Activity, reward_B: Tensor | None) -> None:
+        """Change the strengths of a projection once.
+
+        Raises:
+            ValueError: there is no reward, or not one for each image.
+        """
+        surprise_B = self.surprise(reward_B, like=post.read_NB)
+        left_T = eligibility_weights(len(post.steps_T), tau_steps=self.tau_steps)
+        strength_E = projection.strength_E()
+        for left, post_NB, pre_MB in zip(left_T, post.steps_T, pre.steps_T, strict=True):
+            strength_E = strength_E + self.rate * together_E(projection, post_NB * (left * surprise_B), pre_MB)
+        projection.set_strength(strength_E)
+
+    def surprise(self, reward_B: Tensor | None, *, like: Tensor) -> Tensor:
+        """Return ``reward - baseline`` of each image, (B,)."""
+        if reward_B is None or reward_B.shape != like.shape[1:]:
+            found = "none" if reward_B is None else f"shape {tuple(reward_B.shape)}"
+            raise ValueError(f"a rule learns from reward: found {found}, wanted one for each of {like.shape[1]} images")
+        reward_B = reward_B.to(like)
+        return reward_B - self.baseline(reward_B.mean(0, keepdim=True))

@@ -1,0 +1,91 @@
+"""Every rule of the spec compiles, loads, acts and is counted right, and comes with its parameters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+import torch
+from columns import network_data, twelve_cells
+from torch.nn import functional as F
+
+from connectome2net import compile_spec, load
+from connectome2net.compile.lower import lower
+from connectome2net.compile.parameters import count_parameters
+from connectome2net.compile.rules import KINDS
+from connectome2net.load import parameter_counts
+from connectome2net.runtime import plasticity
+from connectome2net.runtime.audit import audit_dale
+from connectome2net.spec import Spec
+from connectome2net.spec.plasticity import Rule
+from connectome2net.spec.validate import validate
+
+RULES: dict[str, dict[str, Any]] = {
+    "hebbian": {"rate": 0.01},
+    "oja": {"rate": 0.01},
+    "covariance": {"rate": 0.01, "memory_batches": 5},
+    "bcm": {"rate": 0.01, "target": 0.5, "memory_batches": 5},
+    "homeostatic": {"rate": 0.01, "target": 0.5},
+    "inhibitory": {"rate": 0.01, "target": 0.5},
+    "three_factor": {"rate": 0.01, "tau_steps": 2.0, "memory_batches": 5},
+}
+"""Parameters of each rule; every one differs from its default."""
+
+
+def with_rule(name: str, **changes: Any) -> Spec:
+    """The pairs with one rule on each projection that inhibits, or on every other one."""
+    projections = network_data("pairs")["projections"]
+    for item in projections:
+        item["plasticity"] = ["it"] if (name == "inhibitory") == (item["pre"] == ["I"]) else []
+    return twelve_cells("pairs", projections=projections, plasticity={"it": {"rule": name} | RULES[name] | changes})
+
+
+def test_every_rule_is_here() -> None:
+    union = get_args(get_args(Rule)[0])
+    assert {get_args(part.model_fields["rule"].annotation)[0] for part in union} == RULES.keys() == KINDS.keys()
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_rule_runs_from_a_spec(name: str, tmp_path: Path) -> None:
+    spec = with_rule(name)
+    assert validate(spec) == []
+    program = lower(spec)[0]
+    (rule,) = program.rules
+    assert rule.arguments == RULES[name]
+    model = load(compile_spec(spec, out=tmp_path / "compiled"))
+    assert count_parameters(program) == parameter_counts(model)
+    acting = [module for module in model.modules() if isinstance(module, plasticity.Rule)]
+    assert {type(item).__name__ for item in acting} == {rule.kind}
+    ruled = [block.name for block in program.blocks if block.rules]
+    assert len(acting) == len(ruled) > 0
+    start = {key: value.clone() for key, value in model.state_dict().items() if "theta" in key}
+    torch.manual_seed(0)
+    for _ in range(3):
+        model(torch.rand(6, 1, 12, 16))
+        model.plasticity_step(torch.tensor([1.0, 0, 0, 1, 0, 1]))
+    changed = {key[2:-8] for key, value in start.items() if not model.state_dict()[key].equal(value)}
+    assert changed
+    assert changed <= set(ruled)
+    assert audit_dale(model)["violations"] == 0
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_rate_zero_trains_as_no_rule_does(name: str, tmp_path: Path) -> None:
+    """Bit for bit, with an optimiser beside it."""
+    ends = []
+    for spec in (
+        with_rule(name, rate=0.0),
+        twelve_cells("pairs", plasticity=dict.fromkeys(network_data("pairs")["plasticity"])),
+    ):
+        model = load(compile_spec(spec, out=tmp_path / "compiled"))
+        optimiser = torch.optim.Adam(model.parameters(), lr=0.01)
+        torch.manual_seed(0)
+        for _ in range(3):
+            loss = F.cross_entropy(model(torch.rand(6, 1, 12, 16)), torch.arange(6) % 3)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            model.plasticity_step(torch.ones(6))
+        ends.append(dict(model.named_parameters()))
+    assert all(value.equal(ends[1][key]) for key, value in ends[0].items())

@@ -1,0 +1,69 @@
+"""Corruptions of plasticity rules, each with the one issue that must come of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from corrupting import CHANGE, Case, both, check, put
+
+RULE = "/network/plasticity/oja"
+PROJECTION = "/network/projections"
+
+
+def parameter(rule: str, key: str, value: Any, found: str, wanted: str, **others: Any) -> Case:
+    """A rule with one parameter that it may not have."""
+    form = {"rule": rule, "rate": 0.1} | others | {key: value}
+    return Case(f"{rule}: {key}", "pairs", put(RULE, form), f"{RULE}/{key}", found, wanted, CHANGE)
+
+
+CASES = [
+    parameter("hebbian", "rate", -1.0, "-1.0", "greater than or equal to 0"),
+    parameter("oja", "rate", "fast", '"fast"', "a valid number"),
+    parameter("covariance", "memory_batches", 0, "0", "greater than or equal to 1"),
+    parameter("covariance", "memory_batches", 2.5, "2.5", "a valid integer"),
+    parameter("bcm", "target", 0.0, "0.0", "greater than 0"),
+    parameter("bcm", "rate", float("inf"), "Infinity", "a finite number"),
+    parameter("homeostatic", "target", -1.0, "-1.0", "greater than or equal to 0"),
+    parameter("three_factor", "tau_steps", 0.0, "0.0", "greater than 0"),
+    Case(
+        "no such rule",
+        "pairs",
+        put(f"{RULE}/rule", "hebb"),
+        f"{RULE}/rule",
+        "'hebb'",
+        "'hebbian' or 'oja' or 'covariance'",
+        CHANGE,
+    ),
+    Case(
+        "inhibition under free signs",
+        "pairs",
+        both(
+            put("/network/plasticity/it", {"rule": "inhibitory", "rate": 0.1, "target": 1.0}),
+            put(f"{PROJECTION}/3/plasticity", ["it"]),
+            put(f"{PROJECTION}/3/sign", "free"),
+        ),
+        f"{PROJECTION}/3/sign",
+        "free, with 'it'",
+        "dale, which tells inhibitory edges",
+        "declare the projection dale, or use another rule",
+    ),
+    Case(
+        "inhibition by excitatory cells",
+        "pairs",
+        both(
+            put("/network/plasticity/it", {"rule": "inhibitory", "rate": 0.1, "target": 1.0}),
+            put(f"{PROJECTION}/1/plasticity", ["it"]),
+        ),
+        f"{PROJECTION}/1/plasticity",
+        "'it', and no inhibitory cell sends",
+        "at least one",
+        "use it in a projection from inhibitory cells",
+    ),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_one_corruption_gives_exactly_its_issue(tmp_path: Path, case: Case) -> None:
+    check(case, tmp_path)
