@@ -67,22 +67,24 @@ class _Held:
         self.rate = rate[:, None] if rate.dim() == 1 else rate
         self.deaf = deaf
 
-    def heard(self, drive_NB: Tensor) -> Tensor:
+    def heard(self, drive: Tensor) -> Tensor:
         """Return what drives the group: nothing reaches cells that are off."""
-        return drive_NB.index_fill(0, self._rows(drive_NB), 0.0) if self.deaf else drive_NB
+        return drive.index_fill(-2, self._rows(drive), 0.0) if self.deaf else drive
 
     def did(self, state: Any) -> Any:
         """Return the state with what the held cells send and what is read of them replaced."""
-        seen = {name: getattr(state, name) for name in ("rate_NB", "read_NB") if name in state._fields}
-        return state._replace(**{name: self._replaced(value_NB) for name, value_NB in seen.items()})
+        sent_NB = state.rate_NB.index_copy(0, self._rows(state.rate_NB), self._rate_nB(state.rate_NB))
+        if "read_NB" not in state._fields:
+            return state._replace(rate_NB=sent_NB)
+        # What is read is what was sent, filtered: it loses what the cell would have added and gains what is sent.
+        return state._replace(rate_NB=sent_NB, read_NB=state.read_NB + (sent_NB - state.rate_NB))
 
-    def _replaced(self, value_NB: Tensor) -> Tensor:
-        batch = value_NB.shape[1]
+    def _rate_nB(self, like_NB: Tensor) -> Tensor:
+        batch = like_NB.shape[1]
         if self.rate.dim() == 2 and self.rate.shape[1] not in (1, batch):
             found, wanted = f"rates for a batch of {self.rate.shape[1]}", f"one for each of the {batch} images"
             raise InsideError(NOT_A_RATE, where="rate", found=found, wanted=wanted)
-        held_nB = self.rate.to(value_NB).expand(len(self.row_n), batch)
-        return value_NB.index_copy(0, self._rows(value_NB), held_nB)
+        return self.rate.to(like_NB).expand(len(self.row_n), batch)
 
     def _rows(self, like: Tensor) -> Tensor:
         if self.row_n.device != like.device:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from torch import nn
+from torch import Tensor, nn
 
 from connectome2net.errors import InsideError
 
@@ -42,6 +42,11 @@ class Layout:
         start, end = self.populations[population]
         first = self.groups[self.group_of[population]][0]
         return slice(start - first, end - first)
+
+    def part(self, population: str, variable: str, value: Tensor) -> Tensor:
+        """Return the part of a variable of a group's state that is a population's."""
+        axis, rows = cell_axis(variable), self.rows(population)
+        return value.narrow(axis, rows.start, rows.stop - rows.start)
 
     def names(self, populations: str | Iterable[str] | None) -> tuple[str, ...]:
         """Return the names of the populations that are asked for; None stands for all.
@@ -121,6 +126,11 @@ def layout_of(model: nn.Module) -> Layout:
             start += sizes[name]
     in_order = {population.name: populations[population.name] for population in program.populations}
     return Layout(np.asarray(cell_index, dtype=np.int64), groups, in_order, group_of)
+
+
+def cell_axis(variable: str) -> int:
+    """Return which axis of a variable of a state counts cells: its name ends in its axes, and N are cells."""
+    return variable.rpartition("_")[2].index("N")
 
 
 def cells_of(model: nn.Module, group: str) -> nn.Module:

@@ -38,7 +38,7 @@ class Pass:
         return self.of(population, RATE)
 
     def of(self, population: str, variable: str) -> Tensor:
-        """Return a variable of the state of a population after each step, (T, N, B).
+        """Return a variable of the state of a population after each step: T, and then the axes in its name.
 
         Raises:
             InsideError: it was not recorded.
@@ -58,8 +58,8 @@ class Pass:
         """Return the rows of the cells table of the spec that the N cells of a population are."""
         return self._layout.cell_index[slice(*self._layout.populations[population])]
 
-    def _keep(self, population: str, variable: str, value_NB: Tensor) -> None:
-        self._steps.setdefault((population, variable), []).append(value_NB)
+    def _keep(self, population: str, variable: str, value: Tensor) -> None:
+        self._steps.setdefault((population, variable), []).append(value)
 
 
 class Recording:
@@ -82,7 +82,7 @@ class Recording:
             model.register_forward_hook(self._end, always_call=True),
         ]
         for group in layout.groups:
-            chosen = {name: layout.rows(name) for name in populations if layout.group_of[name] == group}
+            chosen = [name for name in populations if layout.group_of[name] == group]
             if chosen:
                 taker = _Taker(self, chosen, variables)
                 Tap.add(cells_of(model, group), watch=taker)
@@ -93,7 +93,7 @@ class Recording:
         return self.of(population, RATE)
 
     def of(self, population: str, variable: str) -> Tensor:
-        """Return a variable of the state of a population after each step of the last pass, (T, N, B)."""
+        """Return a variable of the state of a population after each step of the last pass; see ``Pass.of``."""
         return self._last().of(population, variable)
 
     def cell_index(self, population: str) -> Index:
@@ -130,27 +130,28 @@ class Recording:
     def _end(self, *_: Any) -> None:
         self._running = False
 
-    def _take(self, population: str, variable: str, value_NB: Tensor) -> None:
+    def _take(self, population: str, variable: str, of_group: Tensor) -> None:
         # Outside a pass a checkpoint computes steps again, which were recorded before.
         if self._running:
+            value = self._layout.part(population, variable, of_group)
             # A copy, because a detached slice would keep the states of the whole group.
-            self.passes[-1]._keep(population, variable, value_NB.detach().clone() if self._detach else value_NB)
+            self.passes[-1]._keep(population, variable, value.detach().clone() if self._detach else value)
 
 
 class _Taker:
-    """What takes some rows and variables of a group's states to a recording."""
+    """What takes variables of a group's states to a recording."""
 
-    def __init__(self, recording: Recording, rows: dict[str, slice], variables: tuple[str, ...]) -> None:
+    def __init__(self, recording: Recording, populations: list[str], variables: tuple[str, ...]) -> None:
         self.recording = recording
-        self.rows = rows
+        self.populations = populations
         self.variables = variables
 
     def see(self, state: Any) -> None:
         """Take what is asked for, where this state has it."""
         for variable in self.variables:
             if hasattr(state, variable):
-                for population, rows in self.rows.items():
-                    self.recording._take(population, variable, getattr(state, variable)[rows])
+                for population in self.populations:
+                    self.recording._take(population, variable, getattr(state, variable))
 
 
 def record(

@@ -3,7 +3,7 @@
 Enters: the cells of a group. Leaves: what interventions and recordings hang on, and nothing of it when they are gone.
 """
 
-# Axes: N cells, B batch.
+# Axes: N cells, B batch, S kinds of drive.
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from torch import Tensor, nn
 class Change(Protocol):
     """What an intervention does to some cells of a group."""
 
-    def heard(self, drive_NB: Tensor) -> Tensor:
-        """Return what drives the cells."""
+    def heard(self, drive: Tensor) -> Tensor:
+        """Return what drives the cells, (N, B), or (S, N, B) where there are drives of several kinds."""
         ...
 
     def did(self, state: Any) -> Any:
@@ -53,7 +53,7 @@ class Tap:
         rest: Any = self.cells.rest
         self.cells.rest = lambda like: self._changed(rest(like))  # type: ignore[assignment]
         self._hooks = [
-            self.cells.register_forward_pre_hook(self._before),
+            self.cells.register_forward_pre_hook(self._before, with_kwargs=True),
             self.cells.register_forward_hook(self._after),
         ]
 
@@ -62,11 +62,12 @@ class Tap:
         for hook in self._hooks:
             hook.remove()
 
-    def _before(self, _: nn.Module, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    def _before(self, _: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         state, *drives = arguments
         for change in self.changes:
             drives = [change.heard(drive) for drive in drives]
-        return (state, *drives)
+            named = {name: change.heard(drive) for name, drive in named.items()}
+        return (state, *drives), named
 
     def _after(self, _: nn.Module, __: Any, state: Any) -> Any:
         state = self._changed(state)

@@ -9,11 +9,10 @@ Enters: a compiled folder, a data set, settings. Leaves: a run folder with
     compiled/           a copy of the network
 """
 
-# Axes: B batch, C channels, H rows, W columns, K classes.
-
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import time
 from dataclasses import dataclass, field
@@ -21,14 +20,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn, optim
-from torch.nn import functional as F
+from torch import nn, optim
 
 from connectome2net.errors import TrainError
 from connectome2net.load import load, read_program, set_backends
 from connectome2net.runtime.audit import audit_dale
 from connectome2net.runtime.device import find_device
-from connectome2net.tasks import Dataset, ImageSet, open_dataset
+from connectome2net.tasks import Dataset, open_dataset
 from connectome2net.train.checkpoint import (
     load_checkpoint,
     model_bytes,
@@ -37,9 +35,11 @@ from connectome2net.train.checkpoint import (
     write_json,
 )
 from connectome2net.train.config import TrainConfig
+from connectome2net.train.epoch import evaluate_images, train_epoch
 from connectome2net.train.progress import Progress
 from connectome2net.train.run import describe, new_run, read_run
-from connectome2net.train.schedule import learning_rate, make_optimiser
+from connectome2net.train.schedule import make_optimiser
+from connectome2net.train.trouble import trouble_in
 
 
 @dataclass
@@ -103,6 +103,9 @@ def train(
     except KeyboardInterrupt as stop:
         _finish(training, "interrupted")
         stop.add_note(f"Go on with: c2n train --resume {training.folder}")
+        raise
+    except TrainError:
+        write_json(training.folder / "run.json", training.run | {"status": "failed"})
         raise
     _finish(training, "finished")
     return training.folder
@@ -172,9 +175,11 @@ def _run_epochs(training: Training) -> None:
     with Progress(config.epochs, steps, done=training.epoch * steps, title=title) as progress:
         while training.epoch < config.epochs and not _stale(training):
             started = time.perf_counter()
-            loss, accuracy = _train_epoch(training, progress)
+            loss, accuracy = train_epoch(
+                training.model, training.optimiser, images, config, epoch=training.epoch, progress=progress
+            )
             seconds = time.perf_counter() - started
-            validation = evaluate_images(training.model, training.dataset.validation)
+            validation = _validate(training)
             training.epoch += 1
             record = {
                 "epoch": training.epoch,
@@ -189,70 +194,18 @@ def _run_epochs(training: Training) -> None:
             progress.epoch(record)
 
 
-def _train_epoch(training: Training, progress: Progress) -> tuple[float, float]:
-    """Return the mean loss and the accuracy on the augmented training images."""
-    config, model, device = training.config, training.model.train(), training.device
-    image_BHW, label_B = _tensors(training.dataset.train, device)
-    count = len(label_B)
-    steps = -(-count // config.batch)
-    order = torch.randperm(count, generator=torch.Generator().manual_seed(_mix(config.seed, training.epoch)))
-    total, right = 0.0, 0
-    for step in range(steps):
-        torch.manual_seed(_mix(config.seed, training.epoch, step))
-        chosen = order[step * config.batch : (step + 1) * config.batch].to(device)
-        image_BCHW, target_B = image_BHW[chosen, None].float() / 255, label_B[chosen]
-        if config.augmentation is not None:
-            image_BCHW = config.augmentation(image_BCHW)
-        rate = learning_rate(config, training.epoch * steps + step, config.epochs * steps)
-        for group in training.optimiser.param_groups:
-            group["lr"] = rate * group["factor"]
-        logits_BK = model(image_BCHW)
-        right_B = logits_BK.argmax(1) == target_B
-        loss = F.cross_entropy(logits_BK, target_B, label_smoothing=config.label_smoothing)
-        if not torch.isfinite(loss):
-            raise TrainError(
-                "the loss is not finite",
-                where=f"epoch {training.epoch + 1}, step {step + 1}",
-                found=loss.item(),
-                fix="lower learning_rate, or look at the dynamics in the spec",
-            )
-        training.optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(model.parameters(), config.clip)
-        training.optimiser.step()
-        # The reward of this batch: 1 where the answer, given before the optimiser changed anything, was right.
-        model.plasticity_step(right_B.to(logits_BK.dtype))  # type: ignore[operator]
-        total += loss.item() * len(target_B)
-        right += int(right_B.sum())
-        progress.step(loss=total / (step * config.batch + len(target_B)), images=len(target_B))
-    return total / count, right / count
+def _validate(training: Training) -> tuple[float, float]:
+    """Return the loss and the accuracy on the validation images.
 
-
-@torch.no_grad()
-def evaluate_images(model: nn.Module, images: ImageSet, *, batch: int = 256) -> tuple[float, float]:
-    """Return the mean cross entropy and the accuracy of a model on images, in evaluation mode."""
-    model.eval()
-    device = next(model.parameters()).device
-    image_BHW, label_B = _tensors(images, device)
-    loss, right = 0.0, 0
-    for start in range(0, len(label_B), batch):
-        target_B = label_B[start : start + batch]
-        logits_BK = model(image_BHW[start : start + batch, None].float() / 255)
-        loss += F.cross_entropy(logits_BK, target_B, reduction="sum").item()
-        right += int((logits_BK.argmax(1) == target_B).sum())
-    return loss / len(label_B), right / len(label_B)
-
-
-def _tensors(images: ImageSet, device: torch.device) -> tuple[Tensor, Tensor]:
-    return torch.from_numpy(images.image_NHW).to(device), torch.from_numpy(images.label_N).to(device)
-
-
-def _mix(*numbers: int) -> int:
-    """Return one seed for several numbers; neighbours get unrelated seeds."""
-    seed = 0
-    for number in numbers:
-        seed = (seed * 6364136223846793005 + number + 1442695040888963407) % 2**63
-    return seed
+    Raises:
+        TrainError: the loss is not finite; nothing of this epoch is kept then.
+    """
+    model, images = training.model, training.dataset.validation
+    loss, accuracy = evaluate_images(model, images)
+    if not math.isfinite(loss):
+        when = f"validation after epoch {training.epoch + 1}"
+        raise trouble_in(model, lambda: evaluate_images(model, images) and (), when=when)
+    return loss, accuracy
 
 
 def _stale(training: Training) -> bool:

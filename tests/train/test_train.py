@@ -315,11 +315,3 @@ def test_resume_wants_the_same_images(feedforward: Path, few_faces: Dataset, tmp
     message = re.escape("these are not the images of this run")
     with pytest.raises(TrainError, match=message):
         train(resume=run, data=other)
-
-
-def test_a_loss_that_is_not_finite_stops_with_its_place(
-    feedforward: Path, few_faces: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(loop.F, "cross_entropy", lambda *_, **__: torch.tensor(float("nan")))
-    with pytest.raises(TrainError, match="the loss is not finite\n  where:  epoch 1, step 1"):
-        train(feedforward, data=few_faces, config=SHORT, out=tmp_path / "run")
