@@ -5,20 +5,27 @@ Enters: a ``Program``. Leaves: the source of model.py; equal programs give ident
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
+from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from connectome2net.compile.equations import EQUATIONS
-from connectome2net.compile.program import Block, Drive, Phase, Program
-
-LINE = 120
+from connectome2net.compile.phases import settled, unrolled
+from connectome2net.compile.program import Block, Drive, Equilibrium, FeedbackAlignment, Phase, Program, Reservoir
+from connectome2net.compile.text import arguments, literal, table, total, words, wrap
 
 SIGNS = {
     "dale": "dale: W = sign of the presynaptic cell * anatomy * softplus(theta); no learning changes a sign",
     "free": "free: W = anatomy * theta, of any sign",
+}
+
+LEARNING = {
+    "equilibrium": "learning: equilibrium propagation; errors are read from how far a nudge moves the fixed point",
+    "feedback_alignment": "learning: feedback alignment; errors return through fixed weights on the same edges",
+    "reservoir": "learning: none but the readout, by ridge regression; the strengths of edges stay as they are drawn",
 }
 
 
@@ -30,27 +37,36 @@ def emit(program: Program) -> str:
         program=program,
         class_name=_class_name(program),
         modules=_modules(program),
-        constant_terms=lambda drive: _constant_terms(program, drive),
-        update_lines=lambda phase: _update_lines(program, phase),
+        paragraphs=lambda phase: [text for text in _paragraphs(program, phase) if text],
         past=_past(program),
         activity=lambda group: _activity(program, group),
         did=lambda group: f'did["{group}"]',
         equation=EQUATIONS[program.dynamics.kind],
         rules={rule.name: rule for rule in program.rules},
         sizes=lambda group: [str(sizes[name]) for name in group.populations],
-        arguments=_arguments,
-        literal=_literal,
-        wrap=_wrap,
-        total=_total,
-        table=_table,
-        words=_words,
+        arguments=arguments,
+        literal=literal,
+        wrap=wrap,
+        table=table,
+        words=words,
+        **_learning(program),
         signs=[words for sign, words in SIGNS.items() if sign in {block.sign for block in program.blocks}],
-        populations=[[item.name, item.cells, _words(item.selected)] for item in program.populations],
+        populations=[[item.name, item.cells, words(item.selected)] for item in program.populations],
         projections=[
             [f"W_{item.name}", item.pre, item.post, item.sign, ", ".join(item.rules) or "-", item.edges, item.synapses]
             for item in program.blocks
         ],
     )
+
+
+def _learning(program: Program) -> dict[str, Any]:
+    """Return what the template says of the way of learning."""
+    form = program.learning
+    return {
+        "learning": [LEARNING[form.kind]] if form else [],
+        "feedback": [f'feedback="{form.signs}"'] if isinstance(form, FeedbackAlignment) else [],
+        "reservoir": isinstance(form, Reservoir),
+    }
 
 
 def _class_name(program: Program) -> str:
@@ -62,6 +78,9 @@ def _modules(program: Program) -> list[str]:
     """Return the modules of the runtime that the text uses."""
     used = {"dynamics": True, "encode": True, "readout": True}
     used |= {"plasticity": bool(program.rules), "sparse": bool(program.blocks)}
+    used["equilibrium"] = isinstance(program.learning, Equilibrium)
+    settles = any(phase.tolerance is not None or phase.checkpoint for phase in program.phases)
+    used["unroll"] = settles and not used["equilibrium"]
     return sorted(name for name, is_used in used.items() if is_used)
 
 
@@ -91,64 +110,49 @@ def _constant_terms(program: Program, drive: Drive) -> list[str]:
     return ["self.input(feature_BCHW)"] * drive.input + _products(program, drive.constant)
 
 
-def _update_lines(program: Program, phase: Phase) -> list[str]:
+def _paragraphs(program: Program, phase: Phase) -> list[str]:
+    """Return the text that takes the steps of a phase, after the part of each drive that the phase does not change."""
+    constant = [drive for drive in phase.drives if _constant_terms(program, drive)]
+    drives = [total(f"drive_{drive.group}_NB = ", _constant_terms(program, drive), indent=8) for drive in constant]
+    above = "\n".join(drives).replace("\n        ", "\n")
+    if isinstance(program.learning, Equilibrium):
+        terms, groups = [_terms(program, drive) for drive in phase.drives], [drive.group for drive in phase.drives]
+        return [above, *settled(phase, program.learning, groups=groups, terms=terms)]
+    past, calls = _past(program), _calls(program, phase)
+    if phase.tolerance is None and phase.checkpoint is None:
+        step = [*calls, *(f"past_{group}.append(state_{group}.rate_NB)" for group in past)]
+        return [
+            "\n".join(
+                [*([above] if above else []), f"for _ in range({phase.steps}):", *(f"    {line}" for line in step)]
+            )
+        ]
+    changed = {drive.group for drive in phase.drives}
+    step = [*calls, *(f"past_{group} = [*past_{group}, state_{group}.rate_NB]" for group in past)]
+    changing = [*(f"state_{drive.group}" for drive in phase.drives), *(f"past_{group}" for group in past)]
+    names = [f"drive_{drive.group}_NB" for drive in constant]
+    names += [f"state_{group}" for group in past if group not in changed]
+    return [above, *unrolled(phase, step, changing=changing, constant=names)]
+
+
+def _calls(program: Program, phase: Phase) -> list[str]:
     """Return one synchronous step: every group is computed from the old rates before any is replaced."""
     groups = [drive.group for drive in phase.drives]
     new = "next" if len(groups) > 1 else "state"
     lines = []
     for drive in phase.drives:
-        terms = [f"drive_{drive.group}_NB"] * bool(_constant_terms(program, drive))
-        terms = [f"state_{drive.group}", *terms, *_products(program, drive.recurrent)]
         call = f"{new}_{drive.group} = self.cells_{drive.group}("
-        lines += [call, *(f"    {term}," for term in terms), ")"]
-    lines += [f"state_{group} = next_{group}" for group in groups if new == "next"]
-    return lines + [f"past_{group}.append(state_{group}.rate_NB)" for group in _past(program)]
+        lines += [call, *(f"    {term}," for term in [f"state_{drive.group}", *_terms(program, drive)]), ")"]
+    return lines + [f"state_{group} = next_{group}" for group in groups if new == "next"]
+
+
+def _terms(program: Program, drive: Drive) -> list[str]:
+    """Return the drives of a group in a step."""
+    return [f"drive_{drive.group}_NB"] * bool(_constant_terms(program, drive)) + _products(program, drive.recurrent)
 
 
 def _activity(program: Program, group: str) -> str:
     steps = [f"past_{group}[1:]"] * (group in _past(program))
     return f"plasticity.Activity({', '.join([f'state_{group}.read_NB', *steps])})"
-
-
-def _words(text: str) -> str:
-    """Return text that can stand in a docstring: nothing in it ends the docstring or the line."""
-    return "".join(mark if mark.isprintable() and mark not in '"\\' else "?" for mark in text[:200])
-
-
-def _arguments(arguments: Mapping[str, object]) -> list[str]:
-    return [f"{name}={_literal(value)}" for name, value in arguments.items()]
-
-
-def _literal(value: object) -> str:
-    return f'"{value}"' if isinstance(value, str) else repr(value)
-
-
-def _wrap(head: str, items: Sequence[str], tail: str, *, indent: int) -> str:
-    """Return ``head items tail``, one item a line where it would be longer than a line."""
-    line = f"{head}{', '.join(items)}{tail}"
-    if indent + len(line) <= LINE:
-        return line
-    margin = " " * indent
-    return "\n".join([head, *(f"{margin}    {item}," for item in items), f"{margin}{tail}"])
-
-
-def _total(head: str, terms: Sequence[str], *, indent: int) -> str:
-    """Return ``head terms[0] + terms[1] + ...``, as a call where it would be longer than a line."""
-    line = head + " + ".join(terms)
-    return line if indent + len(line) <= LINE else _wrap(f"{head}dynamics.total(", terms, ")", indent=indent)
-
-
-def _table(rows: Sequence[Sequence[object]]) -> str:
-    """Return rows of cells as aligned text; numbers to the right."""
-    right = [isinstance(cell, int) for cell in rows[-1]]
-    cells = [[f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = []
-    for row in cells:
-        columns = zip(row, widths, right, strict=True)
-        parts = [text.rjust(width) if numeric else text.ljust(width) for text, width, numeric in columns]
-        lines.append("    " + "  ".join(parts).rstrip())
-    return "\n".join(lines)
 
 
 @cache

@@ -5,6 +5,8 @@ Enters: a valid ``Spec``. Leaves: a ``Program`` and the arrays that it names.
 
 from __future__ import annotations
 
+from typing import Any
+
 from connectome2net.compile.anatomy import Arrays, block_arrays
 from connectome2net.compile.cells import lower_dynamics
 from connectome2net.compile.groups import Layout, free_name, lay_out
@@ -42,6 +44,7 @@ def lower(spec: Spec) -> tuple[Program, Arrays]:
     layers, channels, height, width = _front_end(network.front_end)
     place, input_arrays = _input(spec, layout, channels, height, width)
     readout, readout_arrays = _readout(network, layout)
+    learning: Any = network.learning and network.learning.model_dump(exclude={"why", "reference"})
     dynamics, cell_arrays = lower_dynamics(spec, layout)
     arrays |= input_arrays | readout_arrays | cell_arrays | {"cell_index": layout.cell_index}
     program = Program(
@@ -63,6 +66,7 @@ def lower(spec: Spec) -> tuple[Program, Arrays]:
         dynamics=dynamics,
         readout=readout,
         rules=lower_rules(network),
+        learning=learning,
         arrays={name: Array(dtype=str(array.dtype), shape=array.shape) for name, array in sorted(arrays.items())},
     )
     return program, arrays
@@ -192,5 +196,6 @@ def _phases(network: Network, layout: Layout, blocks: tuple[Block, ...]) -> tupl
                     recurrent=tuple(block.name for block in onto if block.name in varies),
                 )
             )
-        phases.append(Phase(steps=phase.steps, drives=tuple(drives)))
+        how = phase.model_dump(include={"steps", "tolerance", "checkpoint"})
+        phases.append(Phase(drives=tuple(drives), **how))
     return tuple(phases)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from connectome2net.compile.program import Layer, Program
+from connectome2net.compile.program import Layer, Program, Reservoir
 
 
 def count_parameters(program: Program) -> dict[str, int]:
@@ -18,6 +18,8 @@ def count_parameters(program: Program) -> dict[str, int]:
     counts |= {f"cells_{group.name}": program.dynamics.learned_per_cell * group.cells for group in program.groups}
     counts |= {f"W_{block.name}": block.edges for block in program.blocks}
     counts |= {"readout": (program.readout.cells + 1) * program.readout.classes}
+    if isinstance(program.learning, Reservoir):
+        counts = {"readout": counts["readout"]}
     return {name: count for name, count in counts.items() if count}
 
 

@@ -21,6 +21,7 @@ TEMPLATE_VERSION: Final = 1
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,99}$")]
 Arguments = Mapping[Identifier, int | float | Identifier]
 Count = Annotated[int, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -102,10 +103,17 @@ class Drive(Node):
 
 
 class Phase(Node):
-    """Groups updated together for a number of steps."""
+    """Groups updated together for a number of steps.
+
+    Attributes:
+        tolerance: the phase ends earlier where no state changes by more than this; see ``runtime.unroll``.
+        checkpoint: of every so many states one is kept for the backward pass.
+    """
 
     steps: Annotated[int, Field(ge=1)]
     drives: tuple[Drive, ...]
+    tolerance: Annotated[float, Field(ge=0)] | None = None
+    checkpoint: Annotated[int, Field(ge=1)] | None = None
 
 
 class Dynamics(Node):
@@ -134,6 +142,28 @@ class Rule(Node):
     kind: Literal["Hebbian", "Oja", "Covariance", "BCM", "Homeostatic", "Inhibitory", "ThreeFactor"]
     arguments: Arguments
     needs_steps: bool = False
+
+
+class Equilibrium(Node):
+    """Equilibrium propagation: arguments of ``runtime.equilibrium.settle``."""
+
+    kind: Literal["equilibrium"]
+    nudge: Positive
+    nudging: Literal["symmetric", "one_sided"]
+
+
+class FeedbackAlignment(Node):
+    """Feedback alignment: the signs of the feedback of every ``runtime.sparse.Projection``."""
+
+    kind: Literal["feedback_alignment"]
+    signs: Literal["random", "concordant"]
+
+
+class Reservoir(Node):
+    """Only the readout learns, with one of these penalties; see ``train.ridge``."""
+
+    kind: Literal["reservoir"]
+    ridge: Annotated[tuple[Positive, ...], Field(min_length=1)]
 
 
 class Readout(Node):
@@ -172,6 +202,7 @@ class Program(Node):
     dynamics: Dynamics
     readout: Readout
     rules: tuple[Rule, ...] = ()
+    learning: Annotated[Equilibrium | FeedbackAlignment | Reservoir, Field(discriminator="kind")] | None = None
     arrays: dict[str, Array]
     weights_sha256: Sha256 | Literal[""] = ""
 

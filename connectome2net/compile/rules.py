@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from connectome2net.compile.program import Rule
 from connectome2net.spec.network import Network
+from connectome2net.spec.plasticity import NEED_STEPS
 
 KINDS: Final = {
     "hebbian": "Hebbian",
@@ -19,8 +20,6 @@ KINDS: Final = {
     "inhibitory": "Inhibitory",
     "three_factor": "ThreeFactor",
 }
-NEED_STEPS: Final = frozenset({"three_factor"})
-"""Rules that look at every step of a batch."""
 
 
 def lower_rules(network: Network) -> tuple[Rule, ...]:

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from connectome2net.runtime.backends import find_backend
+from connectome2net.runtime.feedback import Feedback
+from connectome2net.runtime.gradients import are_exact
 from connectome2net.runtime.pattern import Pattern
 
 STRENGTH_AT_REST = 0.5413248546129181
@@ -49,6 +51,8 @@ class Projection(nn.Module):
         arrays: arrays of the compiled folder; this module copies those that start with ``name``.
         name: the block of the program.
         sign: ``dale`` or ``free``.
+        feedback: None, or other weights through which errors return; they are drawn once, normal and as large as the
+            anatomy: ``random``, or ``concordant``: with the signs of the weights.
 
     Raises:
         ValueError: the arrays are no sparse matrix, or an edge under Dale's law has no sign.
@@ -61,8 +65,9 @@ class Projection(nn.Module):
     order: Tensor
     anatomy_E: Tensor
     sign_E: Tensor | None
+    feedback_E: Tensor | None
 
-    def __init__(self, arrays: dict[str, Tensor], name: str, *, sign: str) -> None:
+    def __init__(self, arrays: dict[str, Tensor], name: str, *, sign: str, feedback: str | None = None) -> None:
         super().__init__()
         for key in ("post_start", "pre_index", "pre_start", "post_index", "order"):
             self.register_buffer(key, arrays[f"{name}.{key}"].clone(), persistent=False)
@@ -76,6 +81,8 @@ class Projection(nn.Module):
         self.register_buffer("sign_E", sign_E, persistent=False)
         start = torch.full_like(self.anatomy_E, STRENGTH_AT_REST) if self.dale else torch.randn_like(self.anatomy_E)
         self.theta_E = nn.Parameter(start)
+        self.feedback = feedback
+        self.register_buffer("feedback_E", self.anatomy_E * torch.randn_like(start) if feedback else None)
 
     @property
     def pattern(self) -> Pattern:
@@ -91,9 +98,15 @@ class Projection(nn.Module):
         weight = self.anatomy_E * self.strength_E()
         return weight if self.sign_E is None else self.sign_E * weight
 
-    def weights(self) -> Weights:
+    def weights(self) -> Weights | Feedback:
         """Return the weights of a pass; later changes of strengths do not reach them."""
-        return Weights(self.weight_E(), self.pattern, backend=self.backend)
+        weight_E = self.weight_E()
+        weights = Weights(weight_E, self.pattern, backend=self.backend)
+        if self.feedback_E is None or are_exact():
+            return weights
+        concordant = self.feedback == "concordant"
+        feedback_E = self.feedback_E.abs() * weight_E.detach().sign() if concordant else self.feedback_E
+        return Feedback(weights, Weights(feedback_E, self.pattern, backend=self.backend))
 
     @torch.no_grad()
     def set_strength(self, strength_E: Tensor) -> None:

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from connectome2net.spec.dynamics import Dynamics
+from connectome2net.spec.learning import Learning
 from connectome2net.spec.part import InOrder, Name, NonNegative, Part
 from connectome2net.spec.plasticity import Rule
 
@@ -149,10 +150,20 @@ class DenseInput(Part):
 
 
 class Phase(Part):
-    """Some populations updated together, a number of steps; the others hold their rates."""
+    """Some populations updated together, a number of steps; the others hold their rates.
+
+    Attributes:
+        steps: how many; the most, where there is a tolerance.
+        tolerance: the phase ends before its last step where, on no image of the batch, the state of a cell changes by
+            more than this in a step; null takes all steps. A traced network (torch.compile, torch.export) takes all.
+        checkpoint: of every so many states of training only one is kept, and the backward pass computes the others
+            again (Chen et al. 2016, arXiv 1604.06174): longer unrolls fit into memory, for one more forward pass.
+    """
 
     populations: Names
     steps: Small
+    tolerance: NonNegative | None = None
+    checkpoint: Small | None = None
 
 
 class GradedInhibition(Part):
@@ -189,7 +200,11 @@ Input = Annotated[RetinotopicInput | DenseInput, Field(discriminator="kind")]
 
 
 class Network(Part):
-    """What is assumed, from the image to the classes."""
+    """What is assumed, from the image to the classes.
+
+    Attributes:
+        learning: how strengths are learned; null is backpropagation through all steps.
+    """
 
     name: Name
     populations: Annotated[tuple[Population, ...], Field(min_length=1)]
@@ -202,3 +217,4 @@ class Network(Part):
     inhibition: GradedInhibition | None = None
     noise: Noise | None = None
     plasticity: Annotated[dict[Name, Rule | None], InOrder] = {}
+    learning: Learning | None = None

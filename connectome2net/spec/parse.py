@@ -42,7 +42,12 @@ def fit(shape: type[AnyPart], data: Any) -> tuple[AnyPart | None, list[Issue]]:
     try:
         return shape.model_validate_json(json.dumps(data), strict=True), []
     except ValidationError as error:
-        return None, [_issue(data, item) for item in error.errors(include_url=False)]
+        return None, [_issue(data, item) for item in error.errors(include_url=False) if not _follows(data, item)]
+
+
+def _follows(data: Any, item: Any) -> bool:
+    """Tell whether a list is too short only because pydantic did not count its wrong items."""
+    return item["type"] == "too_short" and len(_locate(data, item["loc"])[1]) > item["ctx"]["actual_length"]
 
 
 def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ a running mean remembers: it is the plain mean of the first ones, and forgets ex
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
@@ -101,3 +101,6 @@ class ThreeFactor(Part):
 
 
 Rule = Annotated[Hebbian | Oja | Covariance | BCM | Homeostatic | Inhibitory | ThreeFactor, Field(discriminator="rule")]
+
+NEED_STEPS: Final = frozenset({"three_factor"})
+"""Rules that look at every step of a batch."""

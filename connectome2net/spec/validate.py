@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from connectome2net.errors import Issue
+from connectome2net.spec.learnable import learning_issues
 from connectome2net.spec.model import Spec
 from connectome2net.spec.network import Network, feature_map
 from connectome2net.spec.pairs import count_pairs, pairs_of
@@ -35,7 +36,13 @@ def validate(spec: Spec) -> list[Issue]:
     if names:
         return issues
     populations = [*_populations(spec)]
-    issues += [*populations, *_input(spec), *_inhibition(spec), *_schedule(spec.network)]
+    issues += [
+        *populations,
+        *_input(spec),
+        *_inhibition(spec),
+        *_schedule(spec.network),
+        *learning_issues(spec.network),
+    ]
     if edges or populations:
         return issues
     return [*issues, *_projections(spec), *check_rules(spec), *_readout(spec)]

@@ -204,8 +204,10 @@ def forward(spec: Spec, learned: Learned, image: Array) -> Array:
                 matrix @ past[max(0, len(past) - 1 - item.delay_steps)]
                 for matrix, item in zip(weights, network.projections, strict=True)
             )
-            rate = step(spec, learned, drive, resolved(spec, phase.populations), rate)
+            before, rate = rate, step(spec, learned, drive, resolved(spec, phase.populations), rate)
             past.append(rate)
+            if phase.tolerance is not None and np.abs(rate - before).max() <= phase.tolerance:
+                break
     return (learned.readout @ rate).T + learned.bias
 
 

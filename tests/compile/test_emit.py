@@ -88,6 +88,30 @@ def many_populations() -> Spec:
     )
 
 
+def phases(network: str, **phase: Any) -> dict[str, Any]:
+    """The schedule of a network, each phase with something more."""
+    return {"schedule": [item | {"steps": 9} | phase for item in network_data(network)["schedule"]]}
+
+
+def slow(network: str) -> dict[str, Any]:
+    return {"projections": [item | {"delay_steps": 2} for item in network_data(network)["projections"]]}
+
+
+def settling(spec: Spec, way: dict[str, Any] | None = None) -> Spec:
+    """A spec whose only phase settles."""
+    data = spec.network.model_dump(mode="json")
+    data["schedule"] = [{"populations": ["*"], "steps": 40, "tolerance": 1e-3}]
+    data |= {"dynamics": {"leak": 0.5, "norm": "none"}, "noise": None, "learning": way}
+    network = type(spec.network).model_validate(data)
+    return Spec(spec.document.model_copy(update={"network": network}), spec.cells, spec.edges)
+
+
+def with_way(spec: Spec) -> Spec:
+    way = {"kind": "feedback_alignment", "signs": "concordant"}
+    network = type(spec.network).model_validate(spec.network.model_dump(mode="json") | {"learning": way})
+    return Spec(spec.document.model_copy(update={"network": network}), spec.cells, spec.edges)
+
+
 ODD: dict[str, Any] = {
     "long names, column": lambda: long_names("column"),
     "long names, feedforward": lambda: long_names("feedforward"),
@@ -96,6 +120,18 @@ ODD: dict[str, Any] = {
     "many populations": many_populations,
     "no front end": lambda: twelve_cells("column", front_end={"adaptation": False, "height": 6, "width": 6}),
     "no projection": lambda: twelve_cells("column", projections=[]),
+    "settling": lambda: twelve_cells("pairs", **phases("pairs", tolerance=1e-3)),
+    "checkpoints": lambda: twelve_cells("feedforward", **phases("feedforward", tolerance=1e-3, checkpoint=4)),
+    "checkpoints, delays": lambda: twelve_cells("pairs", **phases("pairs", checkpoint=4), **slow("pairs")),
+    "checkpoints, no projection": lambda: twelve_cells("pairs", **phases("pairs", checkpoint=4), projections=[]),
+    "settling, many populations": lambda: settling(many_populations()),
+    "settling, long names": lambda: settling(long_names("pairs")),
+    "equilibrium": lambda: settling(twelve_cells("column"), {"kind": "equilibrium"}),
+    "equilibrium, long names": lambda: settling(long_names("feedforward"), {"kind": "equilibrium"}),
+    "equilibrium, no projection": lambda: settling(twelve_cells("pairs", projections=[]), {"kind": "equilibrium"}),
+    "feedback alignment": lambda: twelve_cells("pairs", learning={"kind": "feedback_alignment"}),
+    "feedback alignment, long names": lambda: with_way(long_names("feedforward")),
+    "reservoir": lambda: twelve_cells("column", learning={"kind": "reservoir"}),
 }
 
 

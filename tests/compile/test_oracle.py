@@ -26,6 +26,11 @@ def delayed(steps: dict[str, int], network: str = "pairs") -> list[dict[str, Any
     return [item | {"delay_steps": steps.get(item["name"], 0)} for item in network_data(network)["projections"]]
 
 
+def phases(*populations: tuple[str, ...], **how: Any) -> dict[str, Any]:
+    """A schedule of phases that are taken in the same way."""
+    return {"schedule": [{"populations": list(names)} | how for names in populations]}
+
+
 SPECS: dict[str, Any] = {
     "column": lambda: twelve_cells("column", front_end=SMALL),
     "column, dense input": lambda: twelve_cells("column", front_end=SMALL, input=DENSE),
@@ -45,6 +50,15 @@ SPECS: dict[str, Any] = {
     ),
     "feedforward, delays": lambda: twelve_cells(
         "feedforward", projections=delayed({"A_B": 1, "B_B": 1}, "feedforward")
+    ),
+    "column, settling": lambda: twelve_cells("column", front_end=SMALL, **phases(("*",), steps=50, tolerance=1e-2)),
+    "pairs, settling with checkpoints": lambda: twelve_cells(
+        "pairs", **phases(("L4E",), ("L4E", "E"), ("I", "E"), steps=30, tolerance=1e-2, checkpoint=3)
+    ),
+    "pairs, delays with checkpoints": lambda: twelve_cells(
+        "pairs",
+        projections=delayed({"L4E_E": 1, "from_I": 2, "I_I": 3}),
+        **phases(("L4E",), ("L4E", "E"), ("I", "E"), steps=5, checkpoint=2),
     ),
     "pairs, many phases": lambda: twelve_cells(
         "pairs",
