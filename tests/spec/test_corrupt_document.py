@@ -152,10 +152,10 @@ SHAPES = [
     Case(
         "rule",
         "pairs",
-        put("/network/plasticity/oja/rule", "bcm"),
+        put("/network/plasticity/oja/rule", "magic"),
         "/network/plasticity/oja/rule",
-        "'bcm'",
-        "'hebbian' or 'oja' or 'homeostatic'",
+        "'magic'",
+        "'hebbian' or 'oja' or ",
         CHANGE,
     ),
     Case(
