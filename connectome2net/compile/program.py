@@ -139,7 +139,19 @@ class Rule(Node):
     """
 
     name: Identifier
-    kind: Literal["Hebbian", "Oja", "Covariance", "BCM", "Homeostatic", "Inhibitory", "ThreeFactor"]
+    kind: Literal[
+        "Hebbian",
+        "Oja",
+        "Covariance",
+        "BCM",
+        "Homeostatic",
+        "Inhibitory",
+        "InhibitorySTDP",
+        "STDP",
+        "TripletSTDP",
+        "DifferentialHebbian",
+        "ThreeFactor",
+    ]
     arguments: Arguments
     needs_steps: bool = False
 

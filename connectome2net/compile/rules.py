@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from connectome2net.compile.program import Rule
 from connectome2net.spec.network import Network
-from connectome2net.spec.plasticity import NEED_STEPS
+from connectome2net.spec.plasticity import NEED_STEPS, OF_SPIKES
 
 KINDS: Final = {
     "hebbian": "Hebbian",
@@ -18,6 +18,10 @@ KINDS: Final = {
     "bcm": "BCM",
     "homeostatic": "Homeostatic",
     "inhibitory": "Inhibitory",
+    "inhibitory_stdp": "InhibitorySTDP",
+    "stdp": "STDP",
+    "triplet_stdp": "TripletSTDP",
+    "differential_hebbian": "DifferentialHebbian",
     "three_factor": "ThreeFactor",
 }
 
@@ -29,6 +33,8 @@ def lower_rules(network: Network) -> tuple[Rule, ...]:
     for name, rule in network.plasticity.items():
         if rule is not None and name in used:
             arguments = rule.model_dump(exclude={"rule", "why", "reference"})
+            if rule.rule in OF_SPIKES:
+                arguments["dt_ms"] = network.dynamics.model_dump()["dt_ms"]
             kind: Any = KINDS[rule.rule]
             rules.append(Rule(name=name, kind=kind, arguments=arguments, needs_steps=rule.rule in NEED_STEPS))
     return tuple(rules)

@@ -82,6 +82,91 @@ class Inhibitory(Part):
     target: NonNegative
 
 
+class InhibitorySTDP(Part):
+    """``strength += rate * exp(-t / tau)`` for two spikes t apart, ``-= rate * 2 tau target`` for a presynaptic spike.
+
+    The form for spikes of ``inhibitory``: every pair of a pass counts, in any order (Vogels et al. 2011, doi
+    10.1126/science.1211095). It acts on inhibitory edges; others stay as they are.
+
+    Attributes:
+        rate: the change of a strength by a pair without time between.
+        target_hz: the rate that inhibition drives each cell to, spikes per second.
+        tau_ms: time constant of the window; the paper's.
+    """
+
+    rule: Literal["inhibitory_stdp"]
+    rate: NonNegative
+    target_hz: NonNegative
+    tau_ms: Positive = 20.0
+
+
+class STDP(Part):
+    """``strength += rate * exp(-t / tau_plus)`` for a pair with post t after pre, less the other way round.
+
+    With pre t after post ``strength -= rate * depression * exp(-t / tau_minus)``. Every pair of spikes in a pass counts
+    (Bi and Poo 1998, doi 10.1523/JNEUROSCI.18-24-10464.1998). The defaults are those of Song, Miller and Abbott 2000,
+    doi 10.1038/78829, whose rate is 0.005 of the largest strength.
+
+    Attributes:
+        rate: the change of a strength by a pair without time between, A_plus.
+        depression: A_minus / A_plus.
+        tau_plus_ms: time constant of potentiation.
+        tau_minus_ms: time constant of depression.
+    """
+
+    rule: Literal["stdp"]
+    rate: NonNegative
+    depression: NonNegative = 1.05
+    tau_plus_ms: Positive = 20.0
+    tau_minus_ms: Positive = 20.0
+
+
+class TripletSTDP(Part):
+    """``strength += rate * r1 (a2_plus + a3_plus o2)`` at a postsynaptic spike, less at a presynaptic one.
+
+    There ``strength -= rate * o1 (a2_minus + a3_minus r2)``. r1 and r2 are traces of the presynaptic cell with time
+    constants tau_plus and tau_x, o1 and o2 of the postsynaptic cell with tau_minus and tau_y. Pfister and Gerstner
+    2006, doi 10.1523/JNEUROSCI.1425-06.2006; the defaults are their fit to visual cortex, full model, all to all.
+
+    Attributes:
+        rate: factor of all changes; 1 is the paper's.
+        a2_plus: potentiation by a pair.
+        a3_plus: potentiation by post, pre, post.
+        a2_minus: depression by a pair.
+        a3_minus: depression by pre, post, pre.
+        tau_plus_ms: time constant of r1.
+        tau_x_ms: time constant of r2.
+        tau_minus_ms: time constant of o1.
+        tau_y_ms: time constant of o2.
+    """
+
+    rule: Literal["triplet_stdp"]
+    rate: NonNegative = 1.0
+    a2_plus: NonNegative = 5e-10
+    a3_plus: NonNegative = 6.2e-3
+    a2_minus: NonNegative = 7e-3
+    a3_minus: NonNegative = 2.3e-4
+    tau_plus_ms: Positive = 16.8
+    tau_x_ms: Positive = 101.0
+    tau_minus_ms: Positive = 33.7
+    tau_y_ms: Positive = 125.0
+
+
+class DifferentialHebbian(Part):
+    """``strength += rate * sum over steps <trace of pre (post - post a step ago)>``: STDP of rates.
+
+    The trace is ``sum over n >= 1 of exp(-n / tau) pre(n steps ago)``. Sutton and Barto 1981, doi
+    10.1037/0033-295X.88.2.135; why it is STDP: Roberts 1999, doi 10.1023/A:1008910918445.
+
+    Attributes:
+        tau_steps: steps in which a trace falls to 1/e.
+    """
+
+    rule: Literal["differential_hebbian"]
+    rate: NonNegative
+    tau_steps: Positive
+
+
 class ThreeFactor(Part):
     """``strength += rate * <(reward - baseline) eligibility>``, for each image by itself.
 
@@ -100,7 +185,26 @@ class ThreeFactor(Part):
     memory_batches: Batches = 100
 
 
-Rule = Annotated[Hebbian | Oja | Covariance | BCM | Homeostatic | Inhibitory | ThreeFactor, Field(discriminator="rule")]
+Rule = Annotated[
+    Hebbian
+    | Oja
+    | Covariance
+    | BCM
+    | Homeostatic
+    | Inhibitory
+    | InhibitorySTDP
+    | STDP
+    | TripletSTDP
+    | DifferentialHebbian
+    | ThreeFactor,
+    Field(discriminator="rule"),
+]
 
-NEED_STEPS: Final = frozenset({"three_factor"})
+OF_INHIBITION: Final = frozenset({"inhibitory", "inhibitory_stdp"})
+"""Rules that act on inhibitory edges only."""
+
+OF_SPIKES: Final = frozenset({"inhibitory_stdp", "stdp", "triplet_stdp"})
+"""Rules of spike times, which must know how long a step is."""
+
+NEED_STEPS: Final = OF_SPIKES | {"differential_hebbian", "three_factor"}
 """Rules that look at every step of a batch."""

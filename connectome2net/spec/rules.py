@@ -10,15 +10,21 @@ from collections.abc import Iterator
 from connectome2net.errors import Issue
 from connectome2net.spec.model import Spec
 from connectome2net.spec.network import Projection
+from connectome2net.spec.plasticity import OF_INHIBITION, OF_SPIKES
 from connectome2net.spec.select import population_cells, resolve
 from connectome2net.spec.tables import values
 
-OF_INHIBITION = ("inhibitory",)
-"""Rules that act on inhibitory edges only."""
+SPIKING = ("lif", "izhikevich")
+"""Models of cells that send spikes."""
 
 
 def check_rules(spec: Spec) -> Iterator[Issue]:
     """Yield what is wrong with the rules of each projection."""
+    model = spec.network.dynamics.model
+    for name, rule in spec.network.plasticity.items():
+        if rule is not None and rule.rule in OF_SPIKES and model not in SPIKING:
+            found, fix = f"{rule.rule}, with {model} cells", "use a rule of rates, or another model in dynamics"
+            yield Issue(f"/network/plasticity/{name}/rule", found, f"cells with spikes: {' or '.join(SPIKING)}", fix)
     for at, projection in enumerate(spec.network.projections):
         for name in projection.plasticity:
             rule = spec.network.plasticity[name]

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 import torch
 from columns import network_data, twelve_cells
+from pydantic import TypeAdapter
 from torch.nn import functional as F
 
 from connectome2net import compile_spec, load
 from connectome2net.compile.lower import lower
 from connectome2net.compile.parameters import count_parameters
-from connectome2net.compile.rules import KINDS
+from connectome2net.compile.rules import KINDS, lower_rules
 from connectome2net.load import parameter_counts
 from connectome2net.runtime import plasticity
 from connectome2net.runtime.audit import audit_dale
 from connectome2net.spec import Spec
+from connectome2net.spec.part import Part
 from connectome2net.spec.plasticity import Rule
 from connectome2net.spec.validate import validate
 
@@ -28,9 +31,18 @@ RULES: dict[str, dict[str, Any]] = {
     "bcm": {"rate": 0.01, "target": 0.5, "memory_batches": 5},
     "homeostatic": {"rate": 0.01, "target": 0.5},
     "inhibitory": {"rate": 0.01, "target": 0.5},
+    "differential_hebbian": {"rate": 0.01, "tau_steps": 2.0},
     "three_factor": {"rate": 0.01, "tau_steps": 2.0, "memory_batches": 5},
 }
 """Parameters of each rule; every one differs from its default."""
+
+OF_SPIKES: dict[str, dict[str, Any]] = {
+    "inhibitory_stdp": {"rate": 0.01, "target_hz": 5.0, "tau_ms": 10.0},
+    "stdp": {"rate": 0.01, "depression": 1.2, "tau_plus_ms": 17.0, "tau_minus_ms": 34.0},
+    "triplet_stdp": {"rate": 0.5, "a2_plus": 0.01, "a3_plus": 0.02, "a2_minus": 0.03, "a3_minus": 0.04}
+    | {"tau_plus_ms": 15.0, "tau_x_ms": 100.0, "tau_minus_ms": 30.0, "tau_y_ms": 110.0},
+}
+"""The same for rules of spike times."""
 
 
 def with_rule(name: str, **changes: Any) -> Spec:
@@ -43,7 +55,23 @@ def with_rule(name: str, **changes: Any) -> Spec:
 
 def test_every_rule_is_here() -> None:
     union = get_args(get_args(Rule)[0])
-    assert {get_args(part.model_fields["rule"].annotation)[0] for part in union} == RULES.keys() == KINDS.keys()
+    assert {get_args(part.model_fields["rule"].annotation)[0] for part in union} == KINDS.keys()
+    assert RULES.keys() | OF_SPIKES.keys() == KINDS.keys()
+
+
+@pytest.mark.parametrize("name", OF_SPIKES)
+def test_rules_of_spikes_are_told_how_long_a_step_is(name: str) -> None:
+    network = twelve_cells("pairs").network
+    rule = TypeAdapter(Rule).validate_python({"rule": name} | OF_SPIKES[name])
+    projections = [network.projections[0].model_copy(update={"plasticity": ("it",)})]
+    spiking = type("Spiking", (Part,), {"__annotations__": {"dt_ms": float}})(dt_ms=2.0)
+    changes = {"plasticity": {"it": rule}, "projections": projections, "dynamics": spiking}
+    (lowered,) = lower_rules(network.model_copy(update=changes))
+    assert lowered.arguments == OF_SPIKES[name] | {"dt_ms": 2.0}
+    assert lowered.needs_steps
+    kind = getattr(plasticity, lowered.kind)
+    arguments = inspect.signature(kind).parameters.keys() - {"projection"}
+    assert lowered.arguments.keys() == arguments
 
 
 @pytest.mark.parametrize("name", RULES)

@@ -81,6 +81,55 @@ def three_factor(
     return strength + rate * (trace * surprise).mean(2)
 
 
+def kernel(steps: int, window: Callable[[int], float]) -> Array:
+    """A number for each pair of steps: of the time from the one of the row to the one of the column."""
+    return np.array([[window(later - earlier) for later in range(steps)] for earlier in range(steps)])
+
+
+def pairs(pre: Array, post: Array, window: Callable[[int], float]) -> Array:
+    """``<sum over pairs of a presynaptic and a postsynaptic step of pre * post * window(post - pre)>``, (N, M)."""
+    return np.einsum("smb,tnb,st->nm", pre, post, kernel(len(pre), window)) / pre.shape[2]
+
+
+def after(tau: float) -> Callable[[int], float]:
+    return lambda n: float(np.exp(-n / tau)) if n > 0 else 0.0
+
+
+def stdp(
+    strength: Array, sign: Array, pre: Array, post: Array, reward: Array, memory: Memory, *, rate: float, **form: Any
+) -> Array:
+    plus, minus = (after(form[name] / form["dt_ms"]) for name in ("tau_plus_ms", "tau_minus_ms"))
+    return strength + rate * pairs(pre, post, lambda n: plus(n) - form["depression"] * minus(-n))
+
+
+def triplet_stdp(
+    strength: Array, sign: Array, pre: Array, post: Array, reward: Array, memory: Memory, *, rate: float, **form: Any
+) -> Array:
+    """Every triplet is visited: two spikes before a third one."""
+    plus, x, minus, y = (
+        kernel(len(pre), after(form[f"tau_{name}_ms"] / form["dt_ms"])) for name in ("plus", "x", "minus", "y")
+    )
+    change = form["a2_plus"] * np.einsum("tnb,smb,st->nm", post, pre, plus)
+    change += form["a3_plus"] * np.einsum("tnb,smb,st,unb,ut->nm", post, pre, plus, post, y, optimize=True)
+    change -= form["a2_minus"] * np.einsum("tmb,snb,st->nm", pre, post, minus)
+    change -= form["a3_minus"] * np.einsum("tmb,snb,st,umb,ut->nm", pre, post, minus, pre, x, optimize=True)
+    return strength + rate * change / pre.shape[2]
+
+
+def inhibitory_stdp(
+    strength: Array, sign: Array, pre: Array, post: Array, reward: Array, memory: Memory, *, rate: float, **form: Any
+) -> Array:
+    change = pairs(pre, post, lambda n: float(np.exp(-abs(n) * form["dt_ms"] / form["tau_ms"])))
+    change -= 2 * form["target_hz"] * form["tau_ms"] / 1000 * pre.sum(0).mean(1)
+    return strength + rate * change * (sign < 0)
+
+
+def differential_hebbian(
+    strength: Array, sign: Array, pre: Array, post: Array, reward: Array, memory: Memory, *, rate: float, **form: Any
+) -> Array:
+    return strength + rate * pairs(pre, np.diff(post, axis=0, prepend=0.0), after(form["tau_steps"]))
+
+
 RULES: dict[str, tuple[type[Rule], dict[str, Any], DenseRule]] = {
     "hebbian": (plasticity.Hebbian, {"rate": 0.1}, hebbian),
     "oja": (plasticity.Oja, {"rate": 0.1}, oja),
@@ -88,9 +137,26 @@ RULES: dict[str, tuple[type[Rule], dict[str, Any], DenseRule]] = {
     "bcm": (plasticity.BCM, {"rate": 0.1, "target": 0.5, "memory_batches": 3}, bcm),
     "homeostatic": (plasticity.Homeostatic, {"rate": 0.1, "target": 1.5}, homeostatic),
     "inhibitory": (plasticity.Inhibitory, {"rate": 0.1, "target": 0.3}, inhibitory),
+    "stdp": (
+        plasticity.STDP,
+        {"rate": 0.1, "depression": 0.8, "tau_plus_ms": 3.0, "tau_minus_ms": 5.0, "dt_ms": 2.0},
+        stdp,
+    ),
+    "triplet_stdp": (
+        plasticity.TripletSTDP,
+        {"rate": 0.1, "a2_plus": 0.3, "a3_plus": 0.5, "a2_minus": 0.4, "a3_minus": 0.2}
+        | {"tau_plus_ms": 3.0, "tau_x_ms": 8.0, "tau_minus_ms": 5.0, "tau_y_ms": 6.0, "dt_ms": 2.0},
+        triplet_stdp,
+    ),
+    "inhibitory_stdp": (
+        plasticity.InhibitorySTDP,
+        {"rate": 0.1, "target_hz": 20.0, "tau_ms": 4.0, "dt_ms": 2.0},
+        inhibitory_stdp,
+    ),
+    "differential_hebbian": (plasticity.DifferentialHebbian, {"rate": 0.1, "tau_steps": 2.0}, differential_hebbian),
     "three_factor": (plasticity.ThreeFactor, {"rate": 0.1, "tau_steps": 2.0, "memory_batches": 3}, three_factor),
 }
 """Name in the spec -> class, parameters, equation."""
 
-DALE_ONLY = frozenset({"inhibitory"})
-OF_SPIKES = frozenset[str]()
+DALE_ONLY = frozenset({"inhibitory", "inhibitory_stdp"})
+OF_SPIKES = frozenset({"stdp", "triplet_stdp", "inhibitory_stdp"})

@@ -76,6 +76,8 @@ SIZES: dict[str, Any] = {
     "target": st.floats(1e-3, 1e2),
     "memory_batches": st.integers(1, 5),
     "tau_steps": st.floats(1e-3, 1e3),
+    **dict.fromkeys(("depression", "a2_plus", "a3_plus", "a2_minus", "a3_minus", "target_hz"), st.floats(0, 1e2)),
+    **dict.fromkeys(("tau_ms", "tau_plus_ms", "tau_minus_ms", "tau_x_ms", "tau_y_ms", "dt_ms"), st.floats(1e-2, 1e3)),
 }
 """What a parameter of a rule may be, and much more."""
 

@@ -34,6 +34,8 @@ BY_HAND: dict[str, list[float]] = {
     "homeostatic": [1.0 * 0.95, 0.5 * 1.05, 2.0 * 1.05, 1.5 * 1.05],
     # post - 0.3: (0.7 0.7), (3.7 -0.3) where cell 1 sends (2 0)
     "inhibitory": [1.0 + 0.1 * 1.4 / 2, 0.5, 2.0, 1.5 + 0.1 * 7.4 / 2],
+    # (0 0) in the first step, then PRE and POST: no pair of steps has both
+    "differential_hebbian": BEFORE,
     # reward - baseline: 0.5, -0.5; one step, so that post * pre is all there is: (2 0), (0.5 1.5), (0 6), (8 0)
     "three_factor": [1.0 + 0.1 * 1 / 2, 0.5 + 0.1 * -0.5 / 2, 2.0 + 0.1 * -3 / 2, 1.5 + 0.1 * 4 / 2],
 }

@@ -36,6 +36,22 @@ CASES = [
         "'hebbian' or 'oja' or 'covariance'",
         CHANGE,
     ),
+    parameter("stdp", "tau_plus_ms", 0.0, "0.0", "greater than 0"),
+    parameter("triplet_stdp", "a3_plus", -1.0, "-1.0", "greater than or equal to 0"),
+    parameter("inhibitory_stdp", "target_hz", "3", '"3"', "a valid number"),
+    parameter("differential_hebbian", "tau_steps", -1.0, "-1.0", "greater than 0"),
+    *(
+        Case(
+            f"{rule} of rates",
+            "pairs",
+            put("/network/plasticity/it", {"rule": rule, "rate": 0.1} | others),
+            "/network/plasticity/it/rule",
+            f"{rule}, with rate cells",
+            "cells with spikes: lif or izhikevich",
+            "use a rule of rates, or another model in dynamics",
+        )
+        for rule, others in (("stdp", {}), ("triplet_stdp", {}), ("inhibitory_stdp", {"target_hz": 3.0}))
+    ),
     Case(
         "inhibition under free signs",
         "pairs",

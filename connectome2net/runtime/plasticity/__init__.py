@@ -3,20 +3,26 @@
 Enters: a projection and what the cells at its two ends did. Leaves: changed strengths, on existing edges only.
 """
 
+from connectome2net.runtime.plasticity.differential import DifferentialHebbian
 from connectome2net.runtime.plasticity.hebbian import BCM, Covariance, Hebbian, Homeostatic, Oja
-from connectome2net.runtime.plasticity.inhibitory import Inhibitory
+from connectome2net.runtime.plasticity.inhibitory import Inhibitory, InhibitorySTDP
 from connectome2net.runtime.plasticity.reward import ThreeFactor
 from connectome2net.runtime.plasticity.rule import Activity, Rule, Rules
+from connectome2net.runtime.plasticity.stdp import STDP, TripletSTDP
 
 __all__ = [
     "BCM",
+    "STDP",
     "Activity",
     "Covariance",
+    "DifferentialHebbian",
     "Hebbian",
     "Homeostatic",
     "Inhibitory",
+    "InhibitorySTDP",
     "Oja",
     "Rule",
     "Rules",
     "ThreeFactor",
+    "TripletSTDP",
 ]

@@ -10,7 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from connectome2net.runtime.plasticity.rule import Activity, Rule, together_E
+from connectome2net.runtime.plasticity.memory import decay, traces
+from connectome2net.runtime.plasticity.rule import Activity, Rule, together_E, together_in_steps_E
 from connectome2net.runtime.sparse import Projection
 
 
@@ -30,8 +31,7 @@ class Inhibitory(Rule):
 
     def __init__(self, projection: Projection, *, rate: float, target: float) -> None:
         super().__init__()
-        if projection.sign_E is None:
-            raise ValueError("inhibitory plasticity acts under Dale's law only")
+        check_signs(projection)
         self.rate = rate
         self.target = target
 
@@ -39,6 +39,47 @@ class Inhibitory(Rule):
         """Change the strengths of a projection once."""
         change_E = together_E(projection, post.read_NB - self.target, pre.read_NB)
         grow_inhibition(projection, self.rate * change_E)
+
+
+class InhibitorySTDP(Rule):
+    """Inhibition that holds rates at a target, from spikes.
+
+        strength += rate * exp(-t / tau)           for each pair of spikes with t between them, in any order
+        strength -= rate * 2 tau target_hz         for each presynaptic spike
+
+    All pairs of a pass count; the sum is averaged over the images. Vogels et al. 2011, Science 334:1569, doi
+    10.1126/science.1211095. It acts on the inhibitory edges; others stay as they are.
+
+    Args:
+        rate: the change of a strength by a pair without time between.
+        target_hz: the rate that inhibition drives each postsynaptic cell to, spikes per second.
+        tau_ms: time constant of the window; 20 ms in the paper.
+        dt_ms: length of a step.
+
+    Raises:
+        ValueError: the projection has free signs, so that no edge is inhibitory for good.
+    """
+
+    def __init__(self, projection: Projection, *, rate: float, target_hz: float, tau_ms: float, dt_ms: float) -> None:
+        super().__init__()
+        check_signs(projection)
+        self.rate = rate
+        self.usual = 2 * tau_ms * target_hz / 1000
+        self.left = decay(tau_ms, dt_ms)
+
+    def change(self, projection: Projection, pre: Activity, post: Activity, reward_B: Tensor | None) -> None:
+        """Change the strengths of a projection once."""
+        post_T = zip(post.steps_T, traces(post.steps_T, self.left), strict=True)
+        beyond_T = [spike_NB + trace_NB - self.usual for spike_NB, trace_NB in post_T]
+        at_pre_E = together_in_steps_E(projection, beyond_T, pre.steps_T)
+        at_post_E = together_in_steps_E(projection, post.steps_T, traces(pre.steps_T, self.left))
+        grow_inhibition(projection, self.rate * (at_pre_E + at_post_E))
+
+
+def check_signs(projection: Projection) -> None:
+    """Refuse a projection that has no inhibitory edges by law."""
+    if projection.sign_E is None:
+        raise ValueError("inhibitory plasticity acts under Dale's law only")
 
 
 def grow_inhibition(projection: Projection, change_E: Tensor) -> None:

@@ -8,6 +8,7 @@ Enters: numbers of a batch, or the steps of a pass. Leaves: running means in buf
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -44,6 +45,14 @@ def decay(tau: float, step: float = 1.0) -> float:
     return math.exp(-step / tau)
 
 
-def eligibility_weights(steps: int, *, tau_steps: float) -> list[float]:
-    """Return how much of what happened in each step is left after the last one, oldest first."""
-    return [decay(tau_steps, steps - 1 - step) for step in range(steps)]
+def traces(steps: Sequence[Tensor], left: float) -> list[Tensor]:
+    """Return the trace that each step finds, (N, B): ``sum over n >= 1 of left^n x(n steps ago)``.
+
+    Args:
+        steps: what leaves the trace, (N, B) each, oldest first.
+        left: what is left of it after a step.
+    """
+    found_T = [torch.zeros_like(x_NB) for x_NB in steps[:1]]
+    for x_NB in steps[:-1]:
+        found_T.append(left * (found_T[-1] + x_NB))
+    return found_T

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from connectome2net.runtime.plasticity.memory import RunningMean, eligibility_weights
-from connectome2net.runtime.plasticity.rule import Activity, Rule, together_E
+from connectome2net.runtime.plasticity.memory import RunningMean, decay
+from connectome2net.runtime.plasticity.rule import Activity, Rule, together_in_steps_E
 from connectome2net.runtime.sparse import Projection
 
 
@@ -34,7 +34,7 @@ class ThreeFactor(Rule):
     def __init__(self, projection: Projection, *, rate: float, tau_steps: float, memory_batches: int) -> None:
         super().__init__()
         self.rate = rate
-        self.tau_steps = tau_steps
+        self.left = decay(tau_steps)
         self.baseline = RunningMean(1, memory_batches=memory_batches)
 
     def change(self, projection: Projection, pre: Activity, post: Activity, reward_B: Tensor | None) -> None:
@@ -44,11 +44,10 @@ class ThreeFactor(Rule):
             ValueError: there is no reward, or not one for each image.
         """
         surprise_B = self.surprise(reward_B, like=post.read_NB)
-        left_T = eligibility_weights(len(post.steps_T), tau_steps=self.tau_steps)
-        strength_E = projection.strength_E()
-        for left, post_NB, pre_MB in zip(left_T, post.steps_T, pre.steps_T, strict=True):
-            strength_E = strength_E + self.rate * together_E(projection, post_NB * (left * surprise_B), pre_MB)
-        projection.set_strength(strength_E)
+        ago_T = range(len(post.steps_T) - 1, -1, -1)
+        earned_T = [x_NB * (self.left**ago * surprise_B) for ago, x_NB in zip(ago_T, post.steps_T, strict=True)]
+        change_E = together_in_steps_E(projection, earned_T, pre.steps_T)
+        projection.set_strength(projection.strength_E() + self.rate * change_E)
 
     def surprise(self, reward_B: Tensor | None, *, like: Tensor) -> Tensor:
         """Return ``reward - baseline`` of each image, (B,)."""

@@ -36,6 +36,14 @@ def together_E(projection: Projection, post_NB: Tensor, pre_MB: Tensor) -> Tenso
     return projection.pattern.sample(post_NB, pre_MB) / pre_MB.shape[1]
 
 
+def together_in_steps_E(projection: Projection, post_T: Sequence[Tensor], pre_T: Sequence[Tensor]) -> Tensor:
+    """Return ``sum over steps <post * pre>`` of each edge, (E,)."""
+    total_E = torch.zeros_like(projection.anatomy_E)
+    for post_NB, pre_MB in zip(post_T, pre_T, strict=True):
+        total_E += together_E(projection, post_NB, pre_MB)
+    return total_E
+
+
 class Rule(nn.Module):
     """A local rule that changes the strengths of one projection on top of what the optimiser does."""
 
