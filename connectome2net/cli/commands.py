@@ -25,6 +25,9 @@ spec_path = click.argument("spec", type=click.Path(path_type=Path), default=Path
 data_option = click.option(
     "--data", metavar="PATH", help="Images: a file, a folder, or `synthetic`.  [default: fer2013.csv here, or C2N_DATA]"
 )
+backend_option = click.option(
+    "--backend", metavar="NAME", help="Sparse products: program, auto (measured), native, csr, gather or dense."
+)
 trust_option = click.option("--trust", is_flag=True, help="Run a model.py that was changed by hand.")
 
 
@@ -162,6 +165,7 @@ def compile_(spec: Path, out: Path) -> None:
 @click.option("--epochs", type=click.IntRange(min=1), help="Passes over the images.  [default: 20]")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of everything but anatomy.  [default: 0]")
 @click.option("--device", help="cpu, cuda, ...  [default: a GPU if there is one]")
+@backend_option
 @click.option("--out", type=click.Path(path_type=Path), help="The run folder.  [default: the next free runs/NNN]")
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with a run that was stopped.")
 @click.option("--skip-broken", is_flag=True, help="Leave broken images out and say so.")
@@ -173,6 +177,7 @@ def train(
     epochs: int | None,
     seed: int | None,
     device: str | None,
+    backend: str | None,
     out: Path | None,
     resume: Path | None,
     skip_broken: bool,
@@ -184,12 +189,14 @@ def train(
 
     if resume is not None:
         given = {"--config": config, "--epochs": epochs, "--seed": seed, "--device": device, "--out": out}
+        given["--backend"] = backend
         given["--skip-broken"] = skip_broken or None
         if ignored := [name for name, value in given.items() if value is not None]:
             raise click.UsageError(f"--resume takes the run's own settings; leave out {', '.join(ignored)}")
     else:
         _refuse_stale(compiled)
-    settings = read_config(config, epochs=epochs, seed=seed, device=device, skip_broken=skip_broken or None)
+    choices = {"epochs": epochs, "seed": seed, "device": device, "backend": backend, "skip_broken": skip_broken or None}
+    settings = read_config(config, **choices)
     folder = learn(compiled, data=data, config=settings, out=out, resume=resume, trust=trust)
     run = json.loads((folder / "run.json").read_text())
     audit = run["dale_audit"]

@@ -105,6 +105,12 @@ def test_resume_of_a_finished_run_does_nothing_and_options_that_would_be_ignored
     before = (folder / "runs/001/metrics.jsonl").read_text()
     assert run("train", "--resume", "runs/001", folder=folder).returncode == 0
     assert (folder / "runs/001/metrics.jsonl").read_text() == before
+    refused = run("train", "--data", "synthetic", "--backend", "fast", folder=folder)
+    assert refused.returncode == 1
+    assert "wanted: program, auto, native, csr, gather, dense" in refused.stderr
+    assert not (folder / "runs" / "002").exists()
+    refused = run("train", "--resume", "runs/001", "--backend", "csr", folder=folder)
+    assert refused.returncode == 2
     refused = run("train", "--resume", "runs/001", "--epochs", "3", folder=folder)
     assert refused.returncode == 2
     assert "leave out --epochs" in refused.stderr
