@@ -9,6 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+LONGEST_TEXT = 1000
+"""Of what was found only so many characters are shown; it may be a whole file."""
+MOST_ISSUES = 100
+"""So many issues are shown; ``SpecError.issues`` has all."""
+
+
+def _short(text: object) -> str:
+    shown = str(text)
+    return shown if len(shown) <= LONGEST_TEXT else f"{shown[: LONGEST_TEXT - 3]}..."
+
 
 @dataclass(frozen=True)
 class Issue:
@@ -29,7 +39,7 @@ class Issue:
 
     def __str__(self) -> str:
         fix = f" -> {self.fix}" if self.fix else ""
-        return f"{self.path}: found {self.found}; wanted {self.wanted}{fix}"
+        return f"{_short(self.path)}: found {_short(self.found)}; wanted {_short(self.wanted)}{fix}"
 
 
 class C2NError(Exception):
@@ -47,7 +57,7 @@ class C2NError(Exception):
         self, what: str, *, where: object = "", found: object = "", wanted: object = "", fix: str = ""
     ) -> None:
         rows = {"where": where, "found": found, "wanted": wanted, "fix": fix}
-        lines = [f"  {label + ':':<7} {text}" for label, text in rows.items() if str(text)]
+        lines = [f"  {label + ':':<7} {_short(text)}" for label, text in rows.items() if str(text)]
         super().__init__("\n".join([what, *lines]))
 
 
@@ -66,7 +76,9 @@ class SpecError(C2NError):
         self.issues = tuple(issues)
         super().__init__(what, **details)  # type: ignore[arg-type]
         if self.issues:
-            self.args = ("\n".join([str(self), *(f"  {issue}" for issue in self.issues)]),)
+            more = [f"and {len(self.issues) - MOST_ISSUES:,} more"] if len(self.issues) > MOST_ISSUES else []
+            shown = [*map(str, self.issues[:MOST_ISSUES]), *more]
+            self.args = ("\n".join([str(self), *(f"  {issue}" for issue in shown)]),)
 
 
 class CompileError(C2NError):

@@ -11,7 +11,7 @@ import json
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from pydantic import ValidationError
@@ -20,11 +20,17 @@ from safetensors.torch import load as load_tensors
 from torch import Tensor, nn
 
 from connectome2net.compile.emit import emit
+from connectome2net.compile.parameters import MOST_DRAWN, count_drawn
 from connectome2net.compile.program import Program
 from connectome2net.errors import LoadError
 from connectome2net.runtime.backends.choice import choose_backends
 
 AGAIN = "compile again: c2n compile spec.json"
+TRUST = "if you trust it: --trust (in Python: trust=True)"
+MOST_BYTES = 32 * 1024**2
+"""The longest program.json or model.py that is read; those of 100,000 cells have some 10,000 bytes."""
+MOST_COMMAS = 500_000
+"""The most values of a JSON text that is parsed: each may become an error of its own."""
 
 
 def load(
@@ -47,7 +53,8 @@ def load(
         classes: number of classes K, at least 1; by default the one of the spec, or of the run.
         backend: how sparse products are computed: ``program`` as the compiler chose, ``auto`` as measured on this
             machine, or ``native``, ``csr``, ``gather``, ``dense``. The numbers are the same, within rounding.
-        trust: run model.py although it is not what the compiler would write.
+        trust: run model.py although it is not what the compiler would write, and draw more than ``MOST_DRAWN``
+            numbers for it.
 
     Returns:
         A ``torch.nn.Module`` on the CPU, in training mode if fresh, in evaluation mode if trained.
@@ -61,14 +68,18 @@ def load(
     if classes is not None and classes < 1:
         raise LoadError("a network needs classes", where="classes", found=classes, wanted="1 or more")
     program = read_program(path)
+    drawn = sum(count_drawn(program).values())
+    if drawn > MOST_DRAWN and not trust:
+        found, wanted = f"{drawn:,} numbers to draw", f"at most {MOST_DRAWN:,}"
+        raise LoadError("a network so large", where=path, found=found, wanted=wanted, fix=TRUST)
     arrays = _read_arrays(path, program)
-    text = _read(path / "model.py").decode("utf-8", "replace")
+    text = _read(path / "model.py", most=MOST_BYTES).decode("utf-8", "replace")
     if not trust and text != emit(program):
         raise LoadError(
             "model.py is not what the compiler writes",
             where=path / "model.py",
             wanted="the text that program.json stands for",
-            fix=AGAIN + "; or, if you changed it and trust it, --trust (in Python: trust=True)",
+            fix=f"{AGAIN}; or, if you changed it and {TRUST.removeprefix('if you ')}",
         )
     build = _define(text, path / "model.py")
     with torch.random.fork_rng(devices=[]):
@@ -101,9 +112,11 @@ def read_program(path: Path) -> Program:
     """Return the program of a compiled folder.
 
     Raises:
-        LoadError: program.json is missing, damaged, or of a newer format.
+        LoadError: program.json is missing, damaged, too long, or of a newer format.
     """
-    content = _read(path / "program.json")
+    content = _read(path / "program.json", most=MOST_BYTES)
+    if (commas := content.count(b",")) > MOST_COMMAS:
+        _refuse_length(path / "program.json", f"{commas:,} commas", f"at most {MOST_COMMAS:,}")
     try:
         return Program.model_validate_json(content)
     except ValidationError as error:
@@ -115,11 +128,17 @@ def read_program(path: Path) -> Program:
         raise LoadError(what, where=path / "program.json", found=found, fix=fix) from None
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path, *, most: int | None = None) -> bytes:
     if not path.is_file():
         fix = "make one with: c2n compile"
         raise LoadError("no compiled network here", where=path.parent, found=f"no {path.name}", fix=fix)
+    if most is not None and (size := path.stat().st_size) > most:
+        _refuse_length(path, f"{size:,} bytes", f"at most {most:,}")
     return path.read_bytes()
+
+
+def _refuse_length(path: Path, found: str, wanted: str) -> NoReturn:
+    raise LoadError(f"{path.name} is longer than any network needs", where=path, found=found, wanted=wanted, fix=AGAIN)
 
 
 def _read_arrays(path: Path, program: Program) -> dict[str, Tensor]:
@@ -142,6 +161,10 @@ def _read_arrays(path: Path, program: Program) -> dict[str, Tensor]:
             raise LoadError("an array does not fit", where=f"{where}/{name}", found=described, wanted=wanted, fix=AGAIN)
         if found.is_floating_point() and not bool(torch.isfinite(found).all()):
             raise LoadError("an array is not finite", where=f"{where}/{name}", found="NaN or infinity", fix=AGAIN)
+    for name, places in program.places().items():
+        if name in arrays and not bool(((arrays[name] >= 0) & (arrays[name] < places)).all()):
+            wanted = f"places from 0 to {places - 1}"
+            raise LoadError("an array points outside", where=f"{where}/{name}", wanted=wanted, fix=AGAIN)
     return arrays
 
 

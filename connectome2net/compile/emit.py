@@ -13,6 +13,7 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from connectome2net.compile.equations import EQUATIONS
+from connectome2net.compile.front_end import arguments as arguments_of
 from connectome2net.compile.phases import settled, unrolled
 from connectome2net.compile.program import Block, Drive, Equilibrium, FeedbackAlignment, Phase, Program, Reservoir
 from connectome2net.compile.text import arguments, literal, table, total, words, wrap
@@ -45,6 +46,7 @@ def emit(program: Program) -> str:
         rules={rule.name: rule for rule in program.rules},
         sizes=lambda group: [str(sizes[name]) for name in group.populations],
         arguments=arguments,
+        arguments_of=arguments_of,
         literal=literal,
         wrap=wrap,
         table=table,

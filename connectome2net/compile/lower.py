@@ -9,14 +9,22 @@ from typing import Any
 
 from connectome2net.compile.anatomy import Arrays, block_arrays
 from connectome2net.compile.cells import lower_dynamics
+from connectome2net.compile.front_end import (
+    Adaptation,
+    Attention,
+    Convolution,
+    DenseInput,
+    FeatureDropout,
+    Input,
+    Layer,
+    RetinotopicInput,
+)
 from connectome2net.compile.groups import Layout, free_name, lay_out
 from connectome2net.compile.program import (
     Array,
     Block,
     Drive,
     Group,
-    Input,
-    Layer,
     Origin,
     Phase,
     Population,
@@ -122,34 +130,34 @@ def _blocks(spec: Spec, layout: Layout) -> tuple[tuple[Block, ...], Arrays]:
 
 def _front_end(front_end: FrontEnd) -> tuple[tuple[Layer, ...], int, int, int]:
     """Return the layers and the channels, height and width of the feature map that leaves them."""
-    layers = [Layer(name="adaptation", kind="Adaptation")] if front_end.adaptation else []
+    layers: list[Layer] = [Adaptation()] if front_end.adaptation else []
     channels, height, width = 1, front_end.height, front_end.width
-    for at, block in enumerate(front_end.blocks, start=1):
-        arguments: dict[str, int | float | str] = {
-            "in_channels": channels,
-            "out_channels": block.channels,
-            "kernel": block.kernel,
-            "pool": block.pool,
-        }
-        if block.norm != "none":
-            arguments["norm"] = block.norm
-        if inhibition := block.lateral_inhibition:
-            arguments |= {"surround": inhibition.surround, "inhibition": inhibition.strength}
-        layers.append(Layer(name=f"convolution_{at}", kind="Convolution", arguments=arguments))
+    for at, block in enumerate(front_end.blocks):
+        inhibition = block.lateral_inhibition
+        layers.append(
+            Convolution(
+                in_channels=channels,
+                out_channels=block.channels,
+                kernel=block.kernel,
+                pool=block.pool,
+                norm=block.norm,
+                surround=inhibition.surround if inhibition else 0,
+                inhibition=inhibition.strength if inhibition else 0.0,
+            )
+        )
         channels, height, width = block.channels, height // block.pool, width // block.pool
         if min(height, width) < 1:
             raise CompileError(
                 "the feature map shrinks to nothing",
-                where=f"/network/front_end/blocks/{at - 1}/pool",
+                where=f"/network/front_end/blocks/{at}/pool",
                 found=block.pool,
                 wanted="at least one place left",
                 fix="pool less, or use larger images",
             )
     if attention := front_end.attention:
-        arguments = {"channels": channels, "reduction": attention.reduction, "kernel": attention.kernel}
-        layers.append(Layer(name="attention", kind="Attention", arguments=arguments))
+        layers.append(Attention(channels=channels, reduction=attention.reduction, kernel=attention.kernel))
     if front_end.dropout:
-        layers.append(Layer(name="dropout", kind="Dropout", arguments={"p": front_end.dropout}))
+        layers.append(FeatureDropout(p=front_end.dropout))
     return tuple(layers), channels, height, width
 
 
@@ -158,12 +166,12 @@ def _input(spec: Spec, layout: Layout, channels: int, height: int, width: int) -
     group = layout.group_of[place.population]
     start = layout.start_of[place.population]
     cells = len(layout.members[place.population])
-    rows = {"cells": cells, "rows_before": start, "rows_after": layout.cells(group) - start - cells}
+    rows: Any = {"cells": cells, "rows_before": start, "rows_after": layout.cells(group) - start - cells}
     if place.kind == "dense":
-        return Input(kind="DenseInput", group=group, arguments={"features": channels * height * width} | rows), {}
+        return DenseInput(group=group, features=channels * height * width, **rows), {}
     where = retinotopic_places(spec, layout.members[place.population], height=height, width=width, place=place.place)
-    arguments = {"channels": channels, "neighbourhood": place.neighbourhood}
-    return Input(kind="RetinotopicInput", group=group, arguments=arguments | rows), {"input.place": where}
+    seen = RetinotopicInput(group=group, channels=channels, neighbourhood=place.neighbourhood, **rows)
+    return seen, {"input.place": where}
 
 
 def _readout(network: Network, layout: Layout) -> tuple[Readout, Arrays]:

@@ -5,31 +5,38 @@ Enters: a ``Program``. Leaves: counts.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
-from connectome2net.compile.program import Layer, Program, Reservoir
+from connectome2net.compile.front_end import Attention, Convolution, DenseInput
+from connectome2net.compile.program import Program, Reservoir
+
+MOST_DRAWN: Final = 2**29
+"""The most numbers that ``load`` draws for a network that is not trusted: 2 GiB of them, and as much for gradients."""
 
 
 def count_parameters(program: Program) -> dict[str, int]:
     """Return the number of trainable parameters of each part: those that ``load`` will report."""
-    given: Any = program.input.arguments
-    seen = given["features"] if program.input.kind == "DenseInput" else given["channels"] * given["neighbourhood"] ** 2
-    counts = {"front_end": sum(_layer(layer) for layer in program.front_end), "input": given["cells"] * seen}
+    counts = count_drawn(program)
+    return {"readout": counts["readout"]} if isinstance(program.learning, Reservoir) else counts
+
+
+def count_drawn(program: Program) -> dict[str, int]:
+    """Return the number of numbers of each part that ``load`` draws, whether they are trained or not."""
+    given = program.input
+    seen = given.features if isinstance(given, DenseInput) else given.channels * given.neighbourhood**2
+    counts = {"front_end": sum(_layer(layer) for layer in program.front_end), "input": given.cells * seen}
     counts |= {f"cells_{group.name}": program.dynamics.learned_per_cell * group.cells for group in program.groups}
     counts |= {f"W_{block.name}": block.edges for block in program.blocks}
     counts |= {"readout": (program.readout.cells + 1) * program.readout.classes}
-    if isinstance(program.learning, Reservoir):
-        counts = {"readout": counts["readout"]}
     return {name: count for name, count in counts.items() if count}
 
 
-def _layer(layer: Layer) -> int:
-    given: Any = layer.arguments
-    if layer.kind == "Convolution":
-        filters = given["in_channels"] * given["out_channels"] * given["kernel"] ** 2
-        return filters + given["out_channels"] * (2 if given.get("norm") == "group" else 1)
-    if layer.kind == "Attention":
-        hidden = max(1, given["channels"] // given["reduction"])
-        of_channel = given["channels"] * hidden + hidden + hidden * given["channels"] + given["channels"]
-        return of_channel + 2 * given["kernel"] ** 2 + 1
+def _layer(layer: Any) -> int:
+    if isinstance(layer, Convolution):
+        filters = layer.in_channels * layer.out_channels * layer.kernel**2
+        return filters + layer.out_channels * (2 if layer.norm == "group" else 1)
+    if isinstance(layer, Attention):
+        hidden = max(1, layer.channels // layer.reduction)
+        of_channel = layer.channels * hidden + hidden + hidden * layer.channels + layer.channels
+        return of_channel + 2 * layer.kernel**2 + 1
     return 0

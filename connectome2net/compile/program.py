@@ -9,26 +9,22 @@ for a number of steps: what comes from other groups is constant meanwhile, what 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from connectome2net.compile.front_end import Input, Layer, RetinotopicInput, feature_map
+from connectome2net.compile.node import Count, Dropout, Identifier, Node, Small
 
 FORMAT: Final = "connectome2net.program"
 FORMAT_VERSION: Final = 1
 TEMPLATE_VERSION: Final = 1
 
-Identifier = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,99}$")]
 Arguments = Mapping[Identifier, int | float | Identifier]
-Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-
-
-class Node(BaseModel):
-    """The base of every part of a program: frozen, no unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Origin(Node):
@@ -73,24 +69,8 @@ class Block(Node):
     edges: Count
     synapses: Count
     storage: Literal["sparse", "dense"] = "sparse"
-    delay_steps: Count = 0
+    delay_steps: Annotated[int, Field(ge=0, le=4096)] = 0
     rules: tuple[Identifier, ...] = ()
-
-
-class Layer(Node):
-    """A layer of the front end: a class of ``runtime.encode`` and its arguments."""
-
-    name: Identifier
-    kind: Literal["Adaptation", "Convolution", "Attention", "Dropout"]
-    arguments: Arguments = {}
-
-
-class Input(Node):
-    """How the feature map drives cells of one group, a run of its rows."""
-
-    kind: Literal["RetinotopicInput", "DenseInput"]
-    group: Identifier
-    arguments: Arguments
 
 
 class Drive(Node):
@@ -110,10 +90,10 @@ class Phase(Node):
         checkpoint: of every so many states one is kept for the backward pass.
     """
 
-    steps: Annotated[int, Field(ge=1)]
+    steps: Small
     drives: tuple[Drive, ...]
     tolerance: Annotated[float, Field(ge=0)] | None = None
-    checkpoint: Annotated[int, Field(ge=1)] | None = None
+    checkpoint: Small | None = None
 
 
 class Dynamics(Node):
@@ -181,11 +161,11 @@ class Reservoir(Node):
 class Readout(Node):
     """Linear readout of some rows of the concatenated rates of some groups."""
 
-    groups: tuple[Identifier, ...]
+    groups: Annotated[tuple[Identifier, ...], Field(min_length=1)]
     populations: tuple[Identifier, ...]
-    cells: Count
-    classes: Count
-    dropout: float
+    cells: Annotated[Count, Field(ge=1)]
+    classes: Annotated[int, Field(ge=1, le=65536)]
+    dropout: Dropout
 
 
 class Array(Node):
@@ -203,8 +183,8 @@ class Program(Node):
     template: Literal[1] = TEMPLATE_VERSION
     name: Identifier
     origin: Origin
-    height: Count
-    width: Count
+    height: Small
+    width: Small
     populations: tuple[Population, ...]
     groups: tuple[Group, ...]
     blocks: tuple[Block, ...]
@@ -228,10 +208,11 @@ class Program(Node):
             "rule": [rule.name for rule in self.rules],
         }
         for kind, names in known.items():
-            if twice := sorted({name for name in names if names.count(name) > 1}):
+            if twice := sorted(name for name, times in Counter(names).items() if times > 1):
                 raise ValueError(f"{kind} {twice[0]} twice")
+        there = {kind: set(names) for kind, names in known.items()}
         for kind, name in self._uses():
-            if name not in known[kind]:
+            if name not in there[kind]:
                 raise ValueError(f"no {kind} {name}")
         return self
 
@@ -243,14 +224,48 @@ class Program(Node):
         for group in self.groups:
             if group.cells != sum(of_population[name] for name in group.populations):
                 raise ValueError(f"group {group.name} has not the cells of its populations")
+        self._input_fits(of_group[self.input.group])
+        self._drives_fit()
         sizes = {"cell_index": sum(of_group.values()), "readout.unit": self.readout.cells}
         for block in self.blocks:
             sizes |= {f"{block.name}.post_start": of_group[block.post] + 1, f"{block.name}.anatomy": block.edges}
             sizes |= {f"{block.name}.pre_start": of_group[block.pre] + 1}
+        sizes |= {f"{group}.{name}": size for name in self.dynamics.arrays.values() for group, size in of_group.items()}
+        if isinstance(self.input, RetinotopicInput):
+            sizes["input.place"] = self.input.cells
         for name, size in sizes.items():
             if name not in self.arrays or self.arrays[name].shape != (size,):
                 raise ValueError(f"no array {name} of {size} numbers")
         return self
+
+    def _input_fits(self, cells: int) -> None:
+        """Refuse an input that does not take the feature map, or gives not the rows of its group."""
+        channels, height, width = feature_map(self.front_end, height=self.height, width=self.width)
+        given = self.input
+        if isinstance(given, RetinotopicInput):
+            takes, there, what = given.channels, channels, "channels"
+        else:
+            takes, there, what = given.features, channels * height * width, "features"
+        if takes != there:
+            raise ValueError(f"the input takes {takes} {what} and is given {there}")
+        if given.rows_before + given.cells + given.rows_after != cells or not given.cells:
+            raise ValueError(f"the input has not the {cells} rows of group {given.group}")
+
+    def _drives_fit(self) -> None:
+        """Refuse a drive of a group that is made for another one."""
+        post = {block.name: block.post for block in self.blocks}
+        for drive in (drive for phase in self.phases for drive in phase.drives):
+            if drive.input and drive.group != self.input.group:
+                raise ValueError(f"the input drives group {self.input.group}, not {drive.group}")
+            for name in (*drive.constant, *drive.recurrent):
+                if post[name] != drive.group:
+                    raise ValueError(f"block {name} ends in group {post[name]}, not {drive.group}")
+
+    def places(self) -> dict[str, int]:
+        """Return for each array of places how many places there are."""
+        _, height, width = feature_map(self.front_end, height=self.height, width=self.width)
+        cells = {group.name: group.cells for group in self.groups}
+        return {"readout.unit": sum(cells[name] for name in self.readout.groups), "input.place": height * width}
 
     def _uses(self) -> Iterator[tuple[str, str]]:
         """Yield the kind and the name of everything that is referred to."""

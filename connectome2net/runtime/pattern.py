@@ -51,7 +51,8 @@ class Pattern:
             (self.post_start, self.pre_index, columns),
             (self.pre_start, self.post_index, rows),
         ):
-            if int(start[0]) != 0 or int(start[-1]) != edges or bool((start.diff() < 0).any()):
+            grows = not bool((start < 0).any()) and not bool((start.diff() < 0).any())  # a diff of these cannot wrap
+            if int(start[0]) != 0 or int(start[-1]) != edges or not grows:
                 raise ValueError(f"the rows do not hold {edges} edges")
             if len(index) != edges or not _within(index, cells):
                 raise ValueError(f"an edge ends outside {cells} cells")

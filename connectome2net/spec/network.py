@@ -25,6 +25,9 @@ def _odd(side: int) -> int:
 Names = tuple[Annotated[str, Field(pattern=r"^(\*|[A-Za-z][A-Za-z0-9_]{0,23})$")], ...]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Dropout = Annotated[float, Field(ge=0, lt=1)]
+MOST_POPULATIONS = 1024
+MOST_PROJECTIONS = 4096
+MOST_PHASES = 256
 Small = Annotated[int, Field(ge=1, le=4096)]
 Odd = Annotated[Small, AfterValidator(_odd), Field(json_schema_extra={"not": {"multipleOf": 2}})]
 
@@ -207,12 +210,12 @@ class Network(Part):
     """
 
     name: Name
-    populations: Annotated[tuple[Population, ...], Field(min_length=1)]
-    projections: tuple[Projection, ...]
+    populations: Annotated[tuple[Population, ...], Field(min_length=1, max_length=MOST_POPULATIONS)]
+    projections: Annotated[tuple[Projection, ...], Field(max_length=MOST_PROJECTIONS)]
     front_end: FrontEnd
     input: Input
     dynamics: Dynamics
-    schedule: Annotated[tuple[Phase, ...], Field(min_length=1)]
+    schedule: Annotated[tuple[Phase, ...], Field(min_length=1, max_length=MOST_PHASES)]
     readout: Readout
     inhibition: GradedInhibition | None = None
     noise: Noise | None = None

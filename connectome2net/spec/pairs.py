@@ -32,8 +32,10 @@ def count_pairs(spec: Spec) -> tuple[Counts, Counts]:
     return edges.reshape(side, side)[:-1, :-1], synapses.reshape(side, side)[:-1, :-1]
 
 
-def pairs_of(projection: Projection, network: Network) -> list[tuple[int, int]]:
-    """Return the (pre, post) pairs of a projection, as places in the list of populations."""
+def pairs_of(projection: Projection, network: Network) -> npt.NDArray[np.bool_]:
+    """Return which pairs a projection holds, (P, P) by (pre, post), populations in the order of the spec."""
     place = {population.name: at for at, population in enumerate(network.populations)}
-    senders, receivers = (resolve(names, network) for names in (projection.pre, projection.post))
-    return [(place[pre], place[post]) for pre in senders for post in receivers]
+    ends = np.zeros((2, len(place)), dtype=bool)
+    for end, names in zip(ends, (projection.pre, projection.post), strict=True):
+        end[[place[name] for name in resolve(names, network)]] = True
+    return np.logical_and.outer(ends[0], ends[1])

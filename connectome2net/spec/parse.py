@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
 
@@ -18,6 +19,12 @@ from connectome2net.spec.part import Part
 
 AnyPart = TypeVar("AnyPart", bound=Part)
 
+MOST_BYTES: Final = 64 * 1024**2
+"""The longest spec.json that is read; one of 100,000 cells whose tables disagree about all of them has 20 MB."""
+MOST_COMMAS: Final = 2_000_000
+MOST_ERRORS: Final = 10_000
+"""The most values that are looked at, and the most places that are listed: each takes a kilobyte."""
+
 ADD = "add it"
 CHANGE = "change the value, or leave the key out if it has a default"
 REMOVE = "remove it or mend its spelling"
@@ -25,6 +32,8 @@ REMOVE = "remove it or mend its spelling"
 
 def parse_document(content: bytes) -> tuple[SpecDocument | None, list[Issue]]:
     """Return the document if its shape is right, and everything that is wrong with its shape."""
+    if long := too_long(len(content), content.count(b",")):
+        return None, [long]
     try:
         text = content.decode("utf-8-sig")
         data = json.loads(text, object_pairs_hook=_each_key_once)
@@ -37,11 +46,21 @@ def parse_document(content: bytes) -> tuple[SpecDocument | None, list[Issue]]:
     return fit(SpecDocument, data)
 
 
+def too_long(size: int, commas: int = 0) -> Issue | None:
+    """Return an issue if a spec.json has more bytes or commas than any spec needs."""
+    for found, most, what in ((size, MOST_BYTES, "bytes"), (commas, MOST_COMMAS, "commas")):
+        if found > most:
+            return Issue("/", f"{found:,} {what}", f"at most {most:,}", "extract again")
+    return None
+
+
 def fit(shape: type[AnyPart], data: Any) -> tuple[AnyPart | None, list[Issue]]:
     """Return data as a part of a spec if it has its shape, and everything that is wrong with its shape."""
     try:
         return shape.model_validate_json(json.dumps(data), strict=True), []
     except ValidationError as error:
+        if (places := error.error_count()) > MOST_ERRORS:
+            return None, [Issue("/", f"{places:,} places that do not fit", shape.__name__, "extract again")]
         return None, [_issue(data, item) for item in error.errors(include_url=False) if not _follows(data, item)]
 
 
@@ -53,8 +72,7 @@ def _follows(data: Any, item: Any) -> bool:
 def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     content = dict(pairs)
     if len(content) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        twice = next(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
         raise ValueError(f"the key {_short(twice)} twice in {_short(content)}")
     return content
 
@@ -78,7 +96,7 @@ def _issue(data: Any, item: Any) -> Issue:
         case "union_tag_not_found":
             return Issue(tag, "nothing", "a value", ADD)
         case "union_tag_invalid":
-            return Issue(tag, repr(context["tag"]), context["expected_tags"].replace(", ", " or "), CHANGE)
+            return Issue(tag, _cut(repr(context["tag"])), context["expected_tags"].replace(", ", " or "), CHANGE)
         case "string_pattern_mismatch":
             return Issue(path, _short(found), f"text that matches {context['pattern']}", CHANGE)
     wanted = re.sub(r"^(\w+ should (be |have )?|Value error, )", "", item["msg"]).split(" after validation")[0]
@@ -105,5 +123,8 @@ def _locate(data: Any, location: Sequence[int | str]) -> tuple[str, Any]:
 
 
 def _short(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    return _cut(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= 60 else text[:57] + "..."

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from connectome2net.errors import Issue, SpecError
 from connectome2net.spec.digest import digest_bytes
 from connectome2net.spec.model import Spec, TableFile
-from connectome2net.spec.parse import parse_document
+from connectome2net.spec.parquet import read_table
+from connectome2net.spec.parse import parse_document, too_long
 from connectome2net.spec.tables import CELLS_OPTIONAL, CELLS_SCHEMA, EDGES_SCHEMA
 from connectome2net.spec.validate import AGAIN, validate
 
@@ -51,6 +51,8 @@ def open_spec(path: str | Path) -> tuple[Spec | None, list[Issue]]:
         raise SpecError(
             "there is no spec here", where=path, fix="make one with: c2n extract --column v1 --source synthetic"
         )
+    if long := too_long(path.stat().st_size):
+        return None, [long]
     document, issues = parse_document(path.read_bytes())
     if document is None:
         return None, issues
@@ -72,13 +74,11 @@ def _read_table(
     if not path.is_file():
         return None, [Issue(f"{pointer}/file", f"no file {record.file}", "a parquet file beside spec.json", AGAIN)]
     content = path.read_bytes()
-    issues = []
+    table, issues = read_table(content, record.file)
     if (digest := digest_bytes(content)) != record.sha256:
-        issues.append(Issue(f"{pointer}/sha256", digest, record.sha256, AGAIN))
-    try:
-        table = pq.ParquetFile(pa.BufferReader(content)).read()
-    except (pa.ArrowException, OSError, ValueError) as error:
-        return None, [*issues, Issue(record.file, f"no parquet ({error})", "a parquet table", AGAIN)]
+        issues = [Issue(f"{pointer}/sha256", digest, record.sha256, AGAIN), *issues]
+    if table is None:
+        return None, issues
     if table.num_rows != record.rows:
         issues.append(Issue(f"{pointer}/rows", f"{record.rows}", f"{table.num_rows}, the rows of {record.file}", AGAIN))
     schema = pa.schema([*required, *(field for field in optional if field.name in table.column_names)])

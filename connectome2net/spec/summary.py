@@ -77,6 +77,5 @@ def _population_pairs(spec: Spec) -> list[dict[str, Any]]:
             "synapses": int(synapses[pre, post]),
         }
         for projection in spec.network.projections
-        for pre, post in pairs_of(projection, spec.network)
-        if edges[pre, post]
+        for pre, post in np.argwhere(pairs_of(projection, spec.network) & (edges > 0))
     ]

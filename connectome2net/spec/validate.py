@@ -23,6 +23,8 @@ from connectome2net.spec.select import CONDITIONS, population_cells, resolve, se
 from connectome2net.spec.tables import EI_CLASSES, LAMINAE, OUTSIDE_INPUTS, edge_index, values
 
 AGAIN = "extract again; the tables are not meant to be edited"
+MOST_NAMES = 100
+"""An issue lists so many names."""
 
 
 def validate(spec: Spec) -> list[Issue]:
@@ -98,11 +100,12 @@ def _edges(spec: Spec) -> Iterator[Issue]:
 
 def _names(network: Network) -> Iterator[Issue]:
     for kind, items in (("populations", network.populations), ("projections", network.projections)):
-        names = [item.name for item in items]
-        for at, name in enumerate(names):
+        before: set[str] = set()
+        for at, name in enumerate(item.name for item in items):
             path = f"/network/{kind}/{at}/name"
-            if name in names[:at]:
+            if name in before:
                 yield Issue(path, f"{name!r} a second time", "each name once", "rename one")
+            before.add(name)
             if keyword.iskeyword(name):
                 yield Issue(path, f"{name!r}, a word of Python", "another word", "rename it")
 
@@ -120,7 +123,7 @@ def _references(network: Network) -> Iterator[Issue]:
     uses += [(f"/network/schedule/{at}/populations", phase.populations) for at, phase in enumerate(network.schedule)]
     for path, names in uses:
         if not names:
-            yield Issue(path, "no population", "at least one", f"name one of {', '.join(populations)}")
+            yield Issue(path, "no population", "at least one", f"name one of {_some(populations)}")
         if "*" in names and len(names) > 1:
             yield Issue(path, "'*' beside others", "'*' alone, which means all, or names", "remove one of the two")
         yield from _uses(path, [name for name in names if name != "*"], known=populations)
@@ -129,10 +132,16 @@ def _references(network: Network) -> Iterator[Issue]:
 def _uses(path: str, names: Sequence[str], *, known: Sequence[str]) -> Iterator[Issue]:
     for name, times in Counter(names).items():
         if name not in known:
-            wanted = f"one of {', '.join(known)}" if known else "nothing, because none is declared"
+            wanted = f"one of {_some(known)}" if known else "nothing, because none is declared"
             yield Issue(path, repr(name), wanted, "mend its spelling or declare it")
         elif times > 1:
             yield Issue(path, f"{name!r} twice", "each name once", "remove one")
+
+
+def _some(names: Sequence[str]) -> str:
+    """Return names in a row; of very many only the first."""
+    more = [f"and {len(names) - MOST_NAMES:,} more"] if len(names) > MOST_NAMES else []
+    return ", ".join([*names[:MOST_NAMES], *more])
 
 
 def _populations(spec: Spec) -> Iterator[Issue]:
@@ -143,7 +152,7 @@ def _populations(spec: Spec) -> Iterator[Issue]:
         cells = members[population.name]
         if not len(cells):
             given = [name for name in CONDITIONS if getattr(population.select, name) is not None]
-            known = "; ".join(f"{name} from {', '.join(sorted(set(values(spec.cells, name))))}" for name in given)
+            known = "; ".join(f"{name} from {_some(sorted(set(values(spec.cells, name))))}" for name in given)
             yield Issue(path, "no cell", f"at least one; {known}" if known else "at least one", "widen the selection")
         if shared := int(held[cells].sum()):
             yield Issue(path, f"{shared} cells that another population holds", "each cell in one", "narrow it")
@@ -195,24 +204,25 @@ def _projections(spec: Spec) -> Iterator[Issue]:
     network, members = spec.network, population_cells(spec)
     names = list(members)
     ei_class = values(spec.cells, "ei_class")
-    unknown = [int((ei_class[cells] == "unknown").sum()) for cells in members.values()]
+    unknown = np.array([(ei_class[cells] == "unknown").sum() for cells in members.values()])
     edges, _ = count_pairs(spec)
-    claimed: set[tuple[int, int]] = set()
+    claimed = np.zeros_like(edges, dtype=bool)
     for at, projection in enumerate(network.projections):
         path, pairs = f"/network/projections/{at}", pairs_of(projection, network)
-        if twice := [pair for pair in pairs if pair in claimed]:
-            found = f"{names[twice[0][0]]} -> {names[twice[0][1]]}, which another projection holds"
+        if (twice := np.argwhere(pairs & claimed)).size:
+            pre, post = twice[0]
+            found = f"{names[pre]} -> {names[post]}, which another projection holds"
             yield Issue(path, found, "each pair of populations in one projection", "narrow pre or post")
-        claimed.update(pairs)
-        if not any(edges[pair] for pair in pairs):
+        claimed |= pairs
+        if not edges[pairs].any():
             yield Issue(path, "no edge", "at least one", "remove the projection")
-        if projection.sign == "dale" and (wrong := sum(unknown[pre] for pre in {pre for pre, _ in pairs})):
+        if projection.sign == "dale" and (wrong := int(unknown[pairs.any(1)].sum())):
             fix = "leave them out of the presynaptic populations, or declare the projection free"
             yield Issue(f"{path}/sign", f"{wrong} presynaptic cells of unknown class", "a class for each", fix)
         if projection.anatomy in ("total_size", "mean_size") and spec.edges.column("total_size_vx").null_count:
             yield Issue(f"{path}/anatomy", "edges without a size", "total_size_vx of every edge", "use synapse_count")
         if projection.normalise == "all_inputs":
-            receivers = np.concatenate([members[names[post]] for post in {post for _, post in pairs}])
+            receivers = np.concatenate([members[names[post]] for post in np.flatnonzero(pairs.any(0))])
             yield from _all_inputs(spec, projection.anatomy, receivers, path=f"{path}/normalise")
 
 
