@@ -213,5 +213,6 @@ def parameter_counts(model: nn.Module) -> dict[str, int]:
     """Return the number of trainable parameters of each part of a model."""
     counts: Counter[str] = Counter()
     for name, parameter in model.named_parameters():
-        counts[name.split(".")[0]] += parameter.numel() * parameter.requires_grad
+        if parameter.requires_grad:
+            counts[name.split(".")[0]] += parameter.numel()
     return dict(counts)

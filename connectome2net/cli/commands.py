@@ -206,6 +206,8 @@ def train(
         f"{folder}: validation accuracy {run['validation_accuracy']:.1%} in epoch {run['best_epoch']} of "
         f"{run['epochs']}; {_duration(run['seconds'])}"
     )
+    if run["learning"]["kind"] == "reservoir":
+        click.echo(f"a reservoir: only its readout was solved, by ridge regression, penalty {run['learning']['ridge']}")
     click.echo(f"Dale's law: {audit['violations']} violations in {audit['edges']:,} edges; {audit['free']:,} free")
 
 

@@ -37,6 +37,7 @@ from connectome2net.train.checkpoint import (
 from connectome2net.train.config import TrainConfig
 from connectome2net.train.epoch import evaluate_images, train_epoch
 from connectome2net.train.progress import Progress
+from connectome2net.train.ridge import is_reservoir, solve_readout, warn_of_ignored
 from connectome2net.train.run import describe, new_run, read_run
 from connectome2net.train.schedule import make_optimiser
 from connectome2net.train.trouble import trouble_in
@@ -99,7 +100,10 @@ def train(
     """
     training = _resume(Path(resume), data, trust) if resume else _start(Path(compiled), data, config, out, trust)
     try:
-        _run_epochs(training)
+        if is_reservoir(training.model):
+            _solve(training)
+        else:
+            _run_epochs(training)
     except KeyboardInterrupt as stop:
         _finish(training, "interrupted")
         stop.add_note(f"Go on with: c2n train --resume {training.folder}")
@@ -119,6 +123,8 @@ def _start(
     dataset = _open(data, config, compiled)
     model = load(compiled, seed=config.seed, classes=len(dataset.classes), trust=trust).to(device)
     set_backends(model, config.backend)
+    if is_reservoir(model):
+        warn_of_ignored(config)
     folder = new_run(out)
     shutil.copytree(compiled, folder / "compiled", ignore=shutil.ignore_patterns("__pycache__"))
     run = describe(folder, model, config, dataset, data=data)
@@ -178,20 +184,37 @@ def _run_epochs(training: Training) -> None:
             loss, accuracy = train_epoch(
                 training.model, training.optimiser, images, config, epoch=training.epoch, progress=progress
             )
-            seconds = time.perf_counter() - started
-            validation = _validate(training)
-            training.epoch += 1
-            record = {
-                "epoch": training.epoch,
-                "loss": loss,
-                "accuracy": accuracy,
-                "validation_loss": validation[0],
-                "validation_accuracy": validation[1],
-                "seconds": round(seconds, 2),
-                "images_per_second": round(len(images) / seconds, 1),
-            }
+            record = _measured(training, loss, accuracy, seconds=time.perf_counter() - started)
             _keep(training, record)
             progress.epoch(record)
+
+
+def _solve(training: Training) -> None:
+    """Solve the readout of a reservoir; it is one epoch."""
+    if training.epoch:
+        return
+    program: Any = training.model.program
+    started = time.perf_counter()
+    ridge = solve_readout(training.model, training.dataset, program.learning.ridge)
+    seconds = time.perf_counter() - started
+    loss, accuracy = evaluate_images(training.model, training.dataset.train)
+    _keep(training, _measured(training, loss, accuracy, seconds=seconds) | {"ridge": ridge})
+    training.run["learning"]["ridge"] = ridge
+
+
+def _measured(training: Training, loss: float, accuracy: float, *, seconds: float) -> dict[str, Any]:
+    """Count an epoch, validate, and return its line."""
+    validation = _validate(training)
+    training.epoch += 1
+    return {
+        "epoch": training.epoch,
+        "loss": loss,
+        "accuracy": accuracy,
+        "validation_loss": validation[0],
+        "validation_accuracy": validation[1],
+        "seconds": round(seconds, 2),
+        "images_per_second": round(len(training.dataset.train) / seconds, 1),
+    }
 
 
 def _validate(training: Training) -> tuple[float, float]:

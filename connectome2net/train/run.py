@@ -72,6 +72,7 @@ def describe(folder: Path, model: nn.Module, config: TrainConfig, dataset: Datas
         "spec_sha256": program.origin.spec_sha256,
         "program_sha256": hashlib.sha256((folder / "compiled" / "program.json").read_bytes()).hexdigest(),
         "weights_sha256": program.weights_sha256,
+        "learning": program.learning.model_dump() if program.learning else {"kind": "backpropagation"},
         "synthetic_column": program.origin.synthetic,
         "data": None if data is None or isinstance(data, Dataset) else str(data),
         "dataset": {
