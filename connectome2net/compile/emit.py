@@ -44,6 +44,7 @@ def emit(program: Program) -> str:
         did=lambda group: f'did["{group}"]',
         equation=EQUATIONS[program.dynamics.kind],
         rules={rule.name: rule for rule in program.rules},
+        cell_rules=_cell_rules(program),
         sizes=lambda group: [str(sizes[name]) for name in group.populations],
         arguments=arguments,
         arguments_of=arguments_of,
@@ -94,6 +95,21 @@ def _past(program: Program) -> list[str]:
         if look_back.intersection(block.rules):
             groups |= {block.pre, block.post}
     return [group.name for group in program.groups if group.name in groups]
+
+
+def _cell_rules(program: Program) -> list[dict[str, Any]]:
+    """Return the populations whose cells have rules, each with the rows that it has in its group."""
+    populations, rules = {item.name: item for item in program.populations}, {rule.name: rule for rule in program.rules}
+    found = []
+    for group in program.groups:
+        before = 0
+        for population in (populations[name] for name in group.populations):
+            rows = {"rows_before": before, "cells": population.cells}
+            calls = [(rules[name].kind, arguments({**rows, **rules[name].arguments})) for name in population.rules]
+            if calls:
+                found.append({"population": population.name, "group": group.name, "rules": calls})
+            before += population.cells
+    return found
 
 
 def _products(program: Program, names: Sequence[str]) -> list[str]:

@@ -32,7 +32,7 @@ from connectome2net.compile.program import (
     Readout,
 )
 from connectome2net.compile.retinotopy import retinotopic_places
-from connectome2net.compile.rules import lower_rules
+from connectome2net.compile.rules import active_rules, lower_rules
 from connectome2net.compile.storage import choose_storage
 from connectome2net.errors import CompileError
 from connectome2net.spec import Spec, digest_document
@@ -61,7 +61,12 @@ def lower(spec: Spec) -> tuple[Program, Arrays]:
         height=network.front_end.height,
         width=network.front_end.width,
         populations=tuple(
-            Population(name=item.name, cells=len(layout.members[item.name]), selected=_words(item.select))
+            Population(
+                name=item.name,
+                cells=len(layout.members[item.name]),
+                selected=_words(item.select),
+                rules=active_rules(item, network),
+            )
             for item in network.populations
         ),
         groups=tuple(
@@ -101,7 +106,6 @@ def _blocks(spec: Spec, layout: Layout) -> tuple[tuple[Block, ...], Arrays]:
     blocks: list[Block] = []
     arrays: Arrays = {}
     taken = {projection.name for projection in spec.network.projections}
-    active = {name for name, rule in spec.network.plasticity.items() if rule is not None}
     for projection in spec.network.projections:
         parts = block_arrays(spec, projection, layout)
         for (pre, post), (part, synapses) in parts.items():
@@ -122,7 +126,7 @@ def _blocks(spec: Spec, layout: Layout) -> tuple[tuple[Block, ...], Arrays]:
                     synapses=synapses,
                     storage=choose_storage(edges=edges, pre=layout.cells(pre), post=layout.cells(post)),
                     delay_steps=projection.delay_steps,
-                    rules=tuple(rule for rule in projection.plasticity if rule in active),
+                    rules=active_rules(projection, spec.network),
                 )
             )
     return tuple(blocks), arrays

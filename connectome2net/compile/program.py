@@ -44,6 +44,7 @@ class Population(Node):
     name: Identifier
     cells: Count
     selected: str
+    rules: tuple[Identifier, ...] = ()
 
 
 class Group(Node):
@@ -131,6 +132,7 @@ class Rule(Node):
         "TripletSTDP",
         "DifferentialHebbian",
         "ThreeFactor",
+        "Intrinsic",
     ]
     arguments: Arguments
     needs_steps: bool = False
@@ -269,6 +271,8 @@ class Program(Node):
 
     def _uses(self) -> Iterator[tuple[str, str]]:
         """Yield the kind and the name of everything that is referred to."""
+        for population in self.populations:
+            yield from (("rule", name) for name in population.rules)
         for group in self.groups:
             yield from (("population", name) for name in group.populations)
         for block in self.blocks:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from connectome2net.compile.program import Rule
-from connectome2net.spec.network import Network
+from connectome2net.spec.network import Network, Population, Projection
 from connectome2net.spec.plasticity import NEED_STEPS, OF_SPIKES
 
 KINDS: Final = {
@@ -23,12 +23,19 @@ KINDS: Final = {
     "triplet_stdp": "TripletSTDP",
     "differential_hebbian": "DifferentialHebbian",
     "three_factor": "ThreeFactor",
+    "intrinsic": "Intrinsic",
 }
+
+
+def active_rules(user: Population | Projection, network: Network) -> tuple[str, ...]:
+    """Return the names of the rules of a population or projection that are switched on."""
+    return tuple(name for name in user.plasticity if network.plasticity[name] is not None)
 
 
 def lower_rules(network: Network) -> tuple[Rule, ...]:
     """Return the rules that are declared, switched on and used."""
-    used = {name for projection in network.projections for name in projection.plasticity}
+    users: list[Population | Projection] = [*network.populations, *network.projections]
+    used = {name for user in users for name in active_rules(user, network)}
     rules = []
     for name, rule in network.plasticity.items():
         if rule is not None and name in used:

@@ -77,6 +77,11 @@ def _reservoir(network: Network) -> Iterator[Issue]:
     for at, name, _ in _active(network):
         path, wanted = f"/network/projections/{at}/plasticity", "no rule: the strengths of a reservoir stay"
         yield Issue(path, repr(name), wanted, f"remove it, {BY_BACKPROPAGATION}")
+    for at, population in enumerate(network.populations):
+        for name in population.plasticity:
+            if network.plasticity[name] is not None:
+                path, wanted = f"/network/populations/{at}/plasticity", "no rule: the cells of a reservoir stay"
+                yield Issue(path, repr(name), wanted, f"remove it, {BY_BACKPROPAGATION}")
     dropped = {"front_end": network.front_end.dropout, "readout": network.readout.dropout}
     for part, dropout in dropped.items():
         if dropout:

@@ -41,10 +41,15 @@ class Selector(Part):
 
 
 class Population(Part):
-    """A set of cells that the model treats alike."""
+    """A set of cells that the model treats alike.
+
+    Attributes:
+        plasticity: names of rules of cells in ``network.plasticity``.
+    """
 
     name: Name
     select: Selector
+    plasticity: tuple[Name, ...] = ()
 
 
 class Projection(Part):
@@ -65,7 +70,7 @@ class Projection(Part):
             drive.
         delay_steps: steps that a rate takes from the presynaptic to the postsynaptic cell, beside the one of every
             update.
-        plasticity: names of rules in ``network.plasticity``.
+        plasticity: names of rules of edges in ``network.plasticity``.
     """
 
     name: Name

@@ -185,6 +185,23 @@ class ThreeFactor(Part):
     memory_batches: Batches = 100
 
 
+class Intrinsic(Part):
+    """``threshold += rate * (mean rate - target)``: a rule of cells, which populations name.
+
+    Desai, Rutherford and Turrigiano 1999, doi 10.1038/9165.
+
+    Attributes:
+        rate: thresholds per rate and batch.
+        target: the mean rate that each cell strives for.
+        memory_batches: batches that the mean of a cell remembers.
+    """
+
+    rule: Literal["intrinsic"]
+    rate: NonNegative
+    target: NonNegative
+    memory_batches: Batches = 100
+
+
 Rule = Annotated[
     Hebbian
     | Oja
@@ -196,9 +213,13 @@ Rule = Annotated[
     | STDP
     | TripletSTDP
     | DifferentialHebbian
-    | ThreeFactor,
+    | ThreeFactor
+    | Intrinsic,
     Field(discriminator="rule"),
 ]
+
+OF_CELLS: Final = frozenset({"intrinsic"})
+"""Rules of cells, which populations name; projections name all others."""
 
 OF_INHIBITION: Final = frozenset({"inhibitory", "inhibitory_stdp"})
 """Rules that act on inhibitory edges only."""

@@ -10,26 +10,48 @@ from collections.abc import Iterator
 from connectome2net.errors import Issue
 from connectome2net.spec.model import Spec
 from connectome2net.spec.network import Projection
-from connectome2net.spec.plasticity import OF_INHIBITION, OF_SPIKES
+from connectome2net.spec.plasticity import OF_CELLS, OF_INHIBITION, OF_SPIKES
 from connectome2net.spec.select import population_cells, resolve
 from connectome2net.spec.tables import values
 
 SPIKING = ("lif", "izhikevich")
 """Models of cells that send spikes."""
 
+WITH_THRESHOLD = ("rate", "lif", "izhikevich", "conductance")
+"""Models of cells that have a threshold each."""
+
 
 def check_rules(spec: Spec) -> Iterator[Issue]:
-    """Yield what is wrong with the rules of each projection."""
-    model = spec.network.dynamics.model
-    for name, rule in spec.network.plasticity.items():
-        if rule is not None and rule.rule in OF_SPIKES and model not in SPIKING:
-            found, fix = f"{rule.rule}, with {model} cells", "use a rule of rates, or another model in dynamics"
-            yield Issue(f"/network/plasticity/{name}/rule", found, f"cells with spikes: {' or '.join(SPIKING)}", fix)
-    for at, projection in enumerate(spec.network.projections):
-        for name in projection.plasticity:
-            rule = spec.network.plasticity[name]
-            if rule is not None and rule.rule in OF_INHIBITION:
-                yield from _inhibition(spec, projection, name, path=f"/network/projections/{at}")
+    """Yield what is wrong with the rules."""
+    network = spec.network
+    model = network.dynamics.model
+    for name, rule in network.plasticity.items():
+        if rule is None:
+            continue
+        path, found = f"/network/plasticity/{name}/rule", f"{rule.rule}, with {model} cells"
+        if rule.rule in OF_SPIKES and model not in SPIKING:
+            fix = "use a rule of rates, or another model in dynamics"
+            yield Issue(path, found, f"cells with spikes: {' or '.join(SPIKING)}", fix)
+        if rule.rule in OF_CELLS and model not in WITH_THRESHOLD:
+            fix = "set it to null, or use another model in dynamics"
+            yield Issue(path, found, f"cells with a threshold: {' or '.join(WITH_THRESHOLD)}", fix)
+    for at, population in enumerate(network.populations):
+        for name in population.plasticity:
+            if (rule := network.plasticity[name]) is not None and rule.rule not in OF_CELLS:
+                path, found = f"/network/populations/{at}/plasticity", f"{name!r}, a rule of edges ({rule.rule})"
+                yield Issue(path, found, f"a rule of cells: {', '.join(sorted(OF_CELLS))}", "name it in a projection")
+    for at, projection in enumerate(network.projections):
+        yield from _projection(spec, projection, path=f"/network/projections/{at}")
+
+
+def _projection(spec: Spec, projection: Projection, *, path: str) -> Iterator[Issue]:
+    for name in projection.plasticity:
+        rule = spec.network.plasticity[name]
+        if rule is not None and rule.rule in OF_CELLS:
+            found = f"{name!r}, a rule of cells ({rule.rule})"
+            yield Issue(f"{path}/plasticity", found, "a rule of edges", "name it in a population")
+        if rule is not None and rule.rule in OF_INHIBITION:
+            yield from _inhibition(spec, projection, name, path=path)
 
 
 def _inhibition(spec: Spec, projection: Projection, name: str, *, path: str) -> Iterator[Issue]:

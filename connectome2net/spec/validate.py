@@ -116,6 +116,9 @@ def _references(network: Network) -> Iterator[Issue]:
         ("/network/input/population", [network.input.population]),
         ("/network/readout/populations", network.readout.populations),
     ]
+    for at, population in enumerate(network.populations):
+        path = f"/network/populations/{at}/plasticity"
+        yield from _uses(path, population.plasticity, known=[*network.plasticity])
     for at, projection in enumerate(network.projections):
         path = f"/network/projections/{at}"
         uses += [(f"{path}/pre", projection.pre), (f"{path}/post", projection.post)]

@@ -45,18 +45,27 @@ OF_SPIKES: dict[str, dict[str, Any]] = {
 """The same for rules of spike times."""
 
 
+OF_CELLS: dict[str, dict[str, Any]] = {"intrinsic": {"rate": 0.01, "target": 0.5, "memory_batches": 5}}
+"""The same for rules that populations name."""
+
+
 def with_rule(name: str, **changes: Any) -> Spec:
     """The pairs with one rule on each projection that inhibits, or on every other one."""
-    projections = network_data("pairs")["projections"]
+    network = network_data("pairs")
+    projections, populations = network["projections"], network["populations"]
+    for item in populations[::2]:
+        item["plasticity"] = ["it"] * (name in OF_CELLS)
     for item in projections:
-        item["plasticity"] = ["it"] if (name == "inhibitory") == (item["pre"] == ["I"]) else []
-    return twelve_cells("pairs", projections=projections, plasticity={"it": {"rule": name} | RULES[name] | changes})
+        fits = name not in OF_CELLS and (name == "inhibitory") == (item["pre"] == ["I"])
+        item["plasticity"] = ["it"] * fits
+    rules = {"it": {"rule": name} | (RULES | OF_CELLS)[name] | changes}
+    return twelve_cells("pairs", populations=populations, projections=projections, plasticity=rules)
 
 
 def test_every_rule_is_here() -> None:
     union = get_args(get_args(Rule)[0])
     assert {get_args(part.model_fields["rule"].annotation)[0] for part in union} == KINDS.keys()
-    assert RULES.keys() | OF_SPIKES.keys() == KINDS.keys()
+    assert RULES.keys() | OF_SPIKES.keys() | OF_CELLS.keys() == KINDS.keys()
 
 
 @pytest.mark.parametrize("name", OF_SPIKES)
@@ -98,7 +107,29 @@ def test_a_rule_runs_from_a_spec(name: str, tmp_path: Path) -> None:
     assert audit_dale(model)["violations"] == 0
 
 
-@pytest.mark.parametrize("name", RULES)
+def test_rules_of_cells_run_from_a_spec(tmp_path: Path) -> None:
+    """L4E has a group of its own; I are the last three of the nine cells of the other group."""
+    spec = with_rule("intrinsic")
+    assert validate(spec) == []
+    assert [population.rules for population in lower(spec)[0].populations] == [("it",), (), ("it",)]
+    model = load(compile_spec(spec, out=tmp_path / "compiled"))
+    assert count_parameters(lower(spec)[0]) == parameter_counts(model)
+    torch.manual_seed(0)
+    expected = {name: torch.zeros(cells) for name, cells in (("L4E", 3), ("E_I", 9))}
+    means: dict[str, torch.Tensor] = {}
+    for batch in range(1, 8):
+        model(torch.rand(6, 1, 12, 16))
+        for name, rows in (("L4E", slice(3)), ("E_I", slice(6, 9))):
+            rate = model.activity[name].read_NB[rows].mean(1)
+            before = means.get(name, torch.zeros(3))
+            means[name] = before + (rate - before) / min(batch, 5)
+            expected[name][rows] += 0.01 * (means[name] - 0.5)
+        model.plasticity_step()
+    torch.testing.assert_close(model.cells_L4E.threshold_N.detach(), expected["L4E"])
+    torch.testing.assert_close(model.cells_E_I.threshold_N.detach(), expected["E_I"])
+
+
+@pytest.mark.parametrize("name", RULES | OF_CELLS)
 def test_rate_zero_trains_as_no_rule_does(name: str, tmp_path: Path) -> None:
     """Bit for bit, with an optimiser beside it."""
     ends = []

@@ -180,6 +180,18 @@ CASES = [
         for part in ("front_end", "readout")
     ),
     Case(
+        "reservoir with a rule of cells",
+        "column",
+        reservoir(
+            put("/network/plasticity/it", {"rule": "intrinsic", "rate": 0.1, "target": 1.0}),
+            put("/network/populations/0/plasticity", ["it"]),
+        ),
+        "/network/populations/0/plasticity",
+        "'it'",
+        "no rule: the cells of a reservoir stay",
+        "remove it, or set learning to null",
+    ),
+    Case(
         "reservoir with a rule",
         "column",
         reservoir(

@@ -6,7 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from columns import twelve_cells
 from corrupting import CHANGE, Case, both, check, put
+
+from connectome2net.spec import Spec
+from connectome2net.spec.rules import check_rules
 
 RULE = "/network/plasticity/oja"
 PROJECTION = "/network/projections"
@@ -52,6 +56,37 @@ CASES = [
         )
         for rule, others in (("stdp", {}), ("triplet_stdp", {}), ("inhibitory_stdp", {"target_hz": 3.0}))
     ),
+    parameter("intrinsic", "memory_batches", -1, "-1", "greater than or equal to 1", target=1.0),
+    Case(
+        "rule of cells in a projection",
+        "pairs",
+        both(
+            put("/network/plasticity/it", {"rule": "intrinsic", "rate": 0.1, "target": 1.0}),
+            put(f"{PROJECTION}/2/plasticity", ["it"]),
+        ),
+        f"{PROJECTION}/2/plasticity",
+        "'it', a rule of cells (intrinsic)",
+        "a rule of edges",
+        "name it in a population",
+    ),
+    Case(
+        "rule of edges in a population",
+        "pairs",
+        put("/network/populations/1/plasticity", ["oja"]),
+        "/network/populations/1/plasticity",
+        "'oja', a rule of edges (oja)",
+        "a rule of cells: intrinsic",
+        "name it in a projection",
+    ),
+    Case(
+        "unknown rule in a population",
+        "pairs",
+        put("/network/populations/1/plasticity", ["it"]),
+        "/network/populations/1/plasticity",
+        "'it'",
+        "one of hebbian, homeostatic, oja",
+        "mend its spelling or declare it",
+    ),
     Case(
         "inhibition under free signs",
         "pairs",
@@ -83,3 +118,16 @@ CASES = [
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_one_corruption_gives_exactly_its_issue(tmp_path: Path, case: Case) -> None:
     check(case, tmp_path)
+
+
+def test_a_rule_of_thresholds_wants_cells_that_have_one() -> None:
+    rules = {"it": {"rule": "intrinsic", "rate": 0.1, "target": 1.0}}
+    spec = twelve_cells("column", plasticity=rules)
+    document = spec.document
+    other = document.network.dynamics.model_copy(update={"model": "elm"})
+    network = document.network.model_copy(update={"dynamics": other})
+    (issue,) = check_rules(Spec(document.model_copy(update={"network": network}), spec.cells, spec.edges))
+    assert str(issue) == (
+        "/network/plasticity/it/rule: found intrinsic, with elm cells; wanted cells with a threshold: "
+        "rate or lif or izhikevich or conductance -> set it to null, or use another model in dynamics"
+    )

@@ -117,7 +117,7 @@ def test_spec_json_tells_every_assumption_and_no_blanks(tmp_path: Path) -> None:
     assert network["front_end"]["blocks"][1] == {"channels": 6, "kernel": 3, "pool": 2, "norm": "none"}
     assert network["readout"] == {"populations": ["D"], "classes": 7, "dropout": 0.0, "bypass": False}
     assert network["inhibition"]["count"] == "edges"
-    assert network["populations"][0] == {"name": "A", "select": {"cell_type": ["4P"]}}
+    assert network["populations"][0] == {"name": "A", "select": {"cell_type": ["4P"]}, "plasticity": []}
     assert network["why"] == "As BioNIC, with three populations of three cells; inhibitory cells are no units."
 
 

@@ -6,6 +6,7 @@ Enters: a projection and what the cells at its two ends did. Leaves: changed str
 from connectome2net.runtime.plasticity.differential import DifferentialHebbian
 from connectome2net.runtime.plasticity.hebbian import BCM, Covariance, Hebbian, Homeostatic, Oja
 from connectome2net.runtime.plasticity.inhibitory import Inhibitory, InhibitorySTDP
+from connectome2net.runtime.plasticity.intrinsic import CellRule, CellRules, Intrinsic
 from connectome2net.runtime.plasticity.reward import ThreeFactor
 from connectome2net.runtime.plasticity.rule import Activity, Rule, Rules
 from connectome2net.runtime.plasticity.stdp import STDP, TripletSTDP
@@ -14,12 +15,15 @@ __all__ = [
     "BCM",
     "STDP",
     "Activity",
+    "CellRule",
+    "CellRules",
     "Covariance",
     "DifferentialHebbian",
     "Hebbian",
     "Homeostatic",
     "Inhibitory",
     "InhibitorySTDP",
+    "Intrinsic",
     "Oja",
     "Rule",
     "Rules",
