@@ -52,4 +52,4 @@ for step, chosen in enumerate(order.split(64)):
 # 6. Or the loop that comes with the package; its runs can be stopped, resumed, loaded and evaluated.
 run = c2n.train(compiled, data=dataset, config=c2n.TrainConfig(epochs=1), out=folder / "run")
 result = c2n.evaluate(run, data=dataset)
-print(f"accuracy {result['test']['accuracy']:.1%}; Dale's law: {result['dale_audit']}")
+print(f"accuracy {result['test']['accuracy']:.1%}; Dale's law: {result['audit']['dale']}")

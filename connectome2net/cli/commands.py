@@ -104,11 +104,29 @@ def extract(source: str | None, out: Path, force: bool, **choices: Any) -> None:
 
 
 @click.command()
-@spec_path
+@click.argument("path", type=click.Path(path_type=Path), default=Path("spec.json"))
 @click.option("--figure", type=click.Path(path_type=Path), metavar="FILE", help="Draw the column: .png, .svg or .pdf.")
+@trust_option
 @as_json
-def inspect(spec: Path, figure: Path | None, as_json: bool) -> None:
-    """Show a spec at a glance: the column, the network, what was lost on the way."""
+def inspect(path: Path, figure: Path | None, trust: bool, as_json: bool) -> None:
+    """Show a spec, a compiled network or a run at a glance.
+
+    Of a spec the column, the network and what was lost on the way; of a network and a run the audits and the spectrum
+    of its weights, before and after training.
+    """
+    if (path / "run.json").is_file() or (path / "program.json").is_file():
+        from connectome2net.cli.show import show_network
+        from connectome2net.inside import inspect_network
+
+        if figure is not None:
+            raise click.UsageError("--figure draws the column of a spec; leave it out here")
+        found = inspect_network(path, trust=trust)
+        _print_json(found) if as_json else show_network(found)
+    else:
+        _inspect_spec(path, figure, as_json)
+
+
+def _inspect_spec(spec: Path, figure: Path | None, as_json: bool) -> None:
     from connectome2net.cli.show import show_spec
     from connectome2net.compile.lower import lower
     from connectome2net.compile.parameters import count_parameters
@@ -184,6 +202,7 @@ def train(
     trust: bool,
 ) -> None:
     """Train a compiled network; Ctrl-C leaves a run that --resume continues."""
+    from connectome2net.cli.show import audit_line
     from connectome2net.train import train as learn
     from connectome2net.train.config import read_config
 
@@ -199,7 +218,6 @@ def train(
     settings = read_config(config, **choices)
     folder = learn(compiled, data=data, config=settings, out=out, resume=resume, trust=trust)
     run = json.loads((folder / "run.json").read_text())
-    audit = run["dale_audit"]
     for finding in run["dataset"]["findings"]:
         click.echo(f"note: {finding}")
     click.echo(
@@ -208,7 +226,7 @@ def train(
     )
     if run["learning"]["kind"] == "reservoir":
         click.echo(f"a reservoir: only its readout was solved, by ridge regression, penalty {run['learning']['ridge']}")
-    click.echo(f"Dale's law: {audit['violations']} violations in {audit['edges']:,} edges; {audit['free']:,} free")
+    click.echo(audit_line(run["audit"]["after"]))
 
 
 @click.command()

@@ -6,7 +6,7 @@ Enters: plain data. Leaves: text on stdout.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -163,8 +163,99 @@ def show_evaluation(result: dict[str, Any]) -> None:
         _add(table, name, metrics["images"], f"{metrics['accuracy']:.2%}", f"{metrics['macro_f1']:.3f}")
     console.print(table)
     _show_classes(console, test)
-    audit = result["dale_audit"]
-    console.print(
-        f"Dale's law: {audit['violations']} violations in {audit['edges']:,} edges; "
-        f"{audit['free']:,} edges with free signs"
-    )
+    console.print(audit_line(result["audit"]))
+
+
+def audit_line(audit: dict[str, Any]) -> str:
+    """Return what the audits of a network found, in a line."""
+    dale = audit["dale"]
+    parts = [f"Dale's law: {dale['violations']} violations in {dale['edges']:,} edges"]
+    if dale["free"]:
+        parts.append(f"{dale['free']:,} edges with free signs")
+    if silence := audit.get("silence"):
+        probed = f"{silence['probed']:,} of {silence['cells']:,} cells probed"
+        parts.append(f"silent pairs: {silence['outside'] + silence['wrong']} violations ({probed})")
+        spectrum = audit["spectrum"]
+        names = {"spectral_radius": "spectral radius", "largest_singular_value": "largest singular value"}
+        parts += [f"{words} {_number(spectrum[key])}" for key, words in names.items()]
+    return "; ".join([*parts, *([audit["note"]] if "note" in audit else [])])
+
+
+def _number(value: object) -> str:
+    return "unknown" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
+
+
+SPECTRUM = {
+    "spectral_radius": "spectral radius",
+    "largest_singular_value": "largest singular value",
+    "smallest_singular_value": "smallest singular value that is not 0",
+    "condition": "condition",
+    "rank": "rank",
+    "non_normality": "non-normality (0 to 1.41)",
+    "excitation": "excitation, sum of weights",
+    "inhibition": "inhibition, sum of weights",
+    "cells_without_edges_in": "cells without edges in",
+    "cells_without_input": "cells without edges in or image",
+}
+"""Rows of the table of a spectrum."""
+
+
+def show_network(found: dict[str, Any]) -> None:
+    """Print what a compiled folder or a run holds."""
+    console = _console()
+    console.print(f"[bold]network {found['network']}[/]  of spec {escape(found['spec'])} {found['spec_sha256'][:12]}")
+    console.print(f"{escape(found['dataset'])}, materialization {escape(found['materialization'])}")
+    if found["synthetic"]:
+        console.print(SYNTHETIC_COLUMN)
+    if run := found.get("run"):
+        reached = (
+            "" if run["validation_accuracy"] is None else f", validation accuracy {run['validation_accuracy']:.1%}"
+        )
+        best = f", best epoch {run['best_epoch']} of {run['epochs']}" if run["epochs"] else ""
+        console.print(f"run: {run['status']}, on {escape(run['data'])}, seed {run['seed']}{best}{reached}")
+    for rows, words in (
+        (found["populations"], {"population", "selected by"}),
+        (found["projections"], PROJECTION_WORDS),
+    ):
+        _show_rows(console, rows, words)
+    table = _table("", ["part"], ["trainable parameters"])
+    for part, count in found["parameters"].items():
+        _add(table, part, count)
+    _add(table, "together", found["trainable_parameters"])
+    console.print(table)
+    states = {"before training": found["before"], "after training": found.get("after")}
+    _show_examined(console, {name: audit for name, audit in states.items() if audit})
+
+
+PROJECTION_WORDS = {"matrix", "pre", "post", "sign", "rules", "backend", "reason"}
+"""Columns of the table of projections that are no numbers."""
+
+
+def _show_rows(console: Console, rows: Sequence[dict[str, Any]], words: Collection[str]) -> None:
+    """Print rows as a table: keys are its columns, those of words to the left."""
+    if not rows:
+        return
+    names = [*(key for key in rows[0] if key in words), *(key for key in rows[0] if key not in words)]
+    table = _table("", [key for key in names if key in words], [key for key in names if key not in words])
+    for row in rows:
+        _add(table, *(row[key] for key in names))
+    console.print(table)
+
+
+def _show_examined(console: Console, states: dict[str, dict[str, Any]]) -> None:
+    for name, audit in states.items():
+        console.print(f"{name}: {audit_line(audit)}")
+    spectra = {name: audit["spectrum"] for name, audit in states.items() if "spectrum" in audit}
+    table = _table("\nspectrum of W over all cells", [""], list(spectra))
+    for key, words in SPECTRUM.items():
+        _add(table, words, *(_number(spectrum[key]) for spectrum in spectra.values()))
+    console.print(table)
+    kinds = [(name, kind) for name in spectra for kind in ("excitation", "inhibition")]
+    table = _table("\nsums of weights", ["pre", "post"], ["edges", *(f"{kind} {name}" for name, kind in kinds)])
+    for rows in zip(*(spectrum["pairs"] for spectrum in spectra.values()), strict=True):
+        of = dict(zip(spectra, rows, strict=True))
+        sums = [_number(of[name][kind]) for name, kind in kinds]
+        _add(table, rows[0]["pre"], rows[0]["post"], rows[0]["edges"], *sums)
+    console.print(table)
+    for note in dict.fromkeys(note for spectrum in spectra.values() for note in spectrum["notes"]):
+        console.print(f"  note: {escape(note)}")

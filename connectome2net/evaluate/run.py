@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from connectome2net.errors import EvaluateError
 from connectome2net.evaluate.metrics import classification_metrics
+from connectome2net.inside import examine
 from connectome2net.load import load
-from connectome2net.runtime.audit import audit_dale
 from connectome2net.runtime.device import find_device
 from connectome2net.tasks import Dataset, ImageSet, open_dataset
 from connectome2net.train.checkpoint import write_json
@@ -39,7 +39,7 @@ def evaluate(
     Returns:
         ``test`` (metrics on all test images), ``without_leaked`` (without images whose pixels occur in training),
         ``without_leaked_or_blank``, ``parts`` (one entry per part of the source, PublicTest and PrivateTest for
-        instance, where there are several), the Dale audit, and what was evaluated.
+        instance, where there are several), the audits, and what was evaluated.
 
     Raises:
         TrainError: the folder is not a run.
@@ -73,7 +73,7 @@ def evaluate(
         "best_epoch": record.get("best_epoch"),
         "seed": config["seed"],
         **_selections(logits_NK, data),
-        "dale_audit": audit_dale(model),
+        "audit": examine(model, quick=True),
     }
     write_json(folder / "evaluation.json", result)
     return result

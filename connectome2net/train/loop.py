@@ -2,7 +2,7 @@
 
 Enters: a compiled folder, a data set, settings. Leaves: a run folder with
 
-    run.json            what was trained on what, with digests, versions, the result and the Dale audit
+    run.json            what was trained on what, with digests, versions, the result, the audits before and after
     metrics.jsonl       one line per epoch
     best.safetensors    the weights of the epoch with the best validation accuracy
     last.safetensors    everything that is needed to go on
@@ -23,8 +23,8 @@ import torch
 from torch import nn, optim
 
 from connectome2net.errors import TrainError
+from connectome2net.inside import examine
 from connectome2net.load import load, read_program, set_backends
-from connectome2net.runtime.audit import audit_dale
 from connectome2net.runtime.device import find_device
 from connectome2net.tasks import Dataset, open_dataset
 from connectome2net.train.checkpoint import (
@@ -261,6 +261,6 @@ def _finish(training: Training, status: str) -> None:
         "best_epoch": training.best_epoch,
         "validation_accuracy": training.best if training.epoch else None,
         "seconds": round(sum(record["seconds"] for record in training.metrics), 1),
-        "dale_audit": audit_dale(training.model),
     }
+    training.run["audit"]["after"] = examine(training.model, quick=True)
     write_json(training.folder / "run.json", training.run)

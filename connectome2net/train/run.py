@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from connectome2net.errors import TrainError
+from connectome2net.inside import examine
 from connectome2net.load import parameter_counts
 from connectome2net.runtime.sparse import Projection
 from connectome2net.tasks import Dataset
@@ -89,6 +90,7 @@ def describe(folder: Path, model: nn.Module, config: TrainConfig, dataset: Datas
         "config": config.model_dump(mode="json"),
         "parameters": parameter_counts(model),
         "backends": {name: part.backend for name, part in model.named_modules() if isinstance(part, Projection)},
+        "audit": {"before": examine(model, quick=True), "after": None},
         "versions": {name: version(name) for name in ("connectome2net", "torch", "numpy", "kornia")}
         | {"python": platform.python_version()},
         "threads": torch.get_num_threads(),

@@ -95,7 +95,7 @@ def test_validate_compile_train_evaluate(chain: dict) -> None:
     result = json.loads(chain["evaluate"].stdout)
     assert result["test"]["images"] == 14
     assert len(result["test"]["confusion"]) == 7
-    assert result["dale_audit"]["violations"] == 0
+    assert result["audit"]["dale"]["violations"] == 0
     assert f"{result['test']['accuracy']:.2%}" in chain["report"].stdout
     assert "Dale's law: 0 violations" in chain["report"].stdout
 

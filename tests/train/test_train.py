@@ -44,7 +44,7 @@ def test_a_run_says_what_was_trained_on_what(feedforward: Path, few_faces: Datas
     assert record["spec_sha256"] == c2n.load(feedforward).program.origin.spec_sha256
     program = (feedforward / "program.json").read_bytes()
     assert record["program_sha256"] == hashlib.sha256(program).hexdigest()
-    assert record["dale_audit"] == {"edges": 0, "violations": 0, "free": 19}
+    assert record["audit"]["after"]["dale"] == {"edges": 0, "violations": 0, "free": 19}
     assert record["config"] == SHORT.model_dump(mode="json")
     lines = metrics(run)
     assert [line["epoch"] for line in lines] == [1, 2, 3, 4]
@@ -66,7 +66,7 @@ def test_the_loaded_run_is_the_best_epoch(feedforward: Path, few_faces: Dataset,
 def test_dale_holds_after_training(dale: Path, few_faces: Dataset, tmp_path: Path) -> None:
     config = SHORT.model_copy(update={"learning_rate": 0.3})
     run = train(dale, data=few_faces, config=config, out=tmp_path / "run")
-    audit = json.loads((run / "run.json").read_text())["dale_audit"]
+    audit = json.loads((run / "run.json").read_text())["audit"]["after"]["dale"]
     assert audit == {"edges": 37, "violations": 0, "free": 0}
 
 

@@ -1,0 +1,165 @@
+"""The recurrent network as one matrix: equal to the spec's edges, and its numbers to those of dense linear algebra."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from columns import CELLS, EDGES, twelve_cells
+from dense import POPULATION, model_of, weights
+from scipy import sparse
+from scipy.sparse.linalg import ArpackNoConvergence
+
+import connectome2net as c2n
+from connectome2net.inside import spectral_report, spectrum, weight_matrix
+
+SIGNS = [-1 if cell[2] == "inhibitory" else 1 for cell in CELLS]
+
+
+def of_cells(model: Any) -> np.ndarray:
+    """The matrix with its rows and columns in the order of the cells table."""
+    order = np.argsort(model.cell_index)
+    return weight_matrix(model).toarray()[np.ix_(order, order)]
+
+
+@pytest.mark.parametrize("schedule", ["together", "phases"])
+def test_the_matrix_is_that_of_the_spec(schedule: str, tmp_path: Path) -> None:
+    np.testing.assert_allclose(of_cells(model_of(tmp_path, schedule)), weights(), rtol=1e-6, atol=0)
+
+
+def test_edges_of_several_projections_are_added(tmp_path: Path) -> None:
+    """In `pairs` every edge is in one projection, each with its own anatomy and norm; here two have the same edges."""
+    both = [{"name": name, "anatomy": "binary", "normalise": "none"} for name in ("one", "two")]
+    model = c2n.load(c2n.compile_spec(twelve_cells("column", projections=both), out=tmp_path / "compiled"))
+    wanted = np.zeros((12, 12))
+    for post, pre, *_ in EDGES:
+        wanted[post, pre] = 2 * SIGNS[pre]
+    np.testing.assert_allclose(of_cells(model), wanted, rtol=1e-6, atol=0)
+    assert spectral_report(model)["edges"] == 2 * len(EDGES)
+
+
+def test_the_numbers_are_those_of_dense_linear_algebra(tmp_path: Path) -> None:
+    report, matrix = spectral_report(model_of(tmp_path)), weights()
+    singular = np.linalg.svd(matrix, compute_uv=False)
+    rank = np.linalg.matrix_rank(matrix)
+    commutator = matrix @ matrix.T - matrix.T @ matrix
+    wanted = {
+        "spectral_radius": abs(np.linalg.eigvals(matrix)).max(),
+        "largest_singular_value": singular[0],
+        "rank": rank,
+        "smallest_singular_value": singular[rank - 1],
+        "condition": singular[0] / singular[rank - 1],
+        "non_normality": np.linalg.norm(commutator) / np.linalg.norm(matrix) ** 2,
+        "excitation": matrix[matrix > 0].sum(),
+        "inhibition": -matrix[matrix < 0].sum(),
+        "units": 12,
+        "edges": len(EDGES),
+        "cells_without_edges_in": 0,
+        "cells_without_input": 0,
+    }
+    assert {name: report[name] for name in wanted} == pytest.approx(wanted, rel=1e-6)
+    assert report["notes"] == []
+
+
+def test_the_balance_of_each_pair_of_populations(tmp_path: Path) -> None:
+    matrix = weights()
+    found = {(row["pre"], row["post"]): row for row in spectral_report(model_of(tmp_path, "phases"))["pairs"]}
+    for pre in set(POPULATION):
+        for post in set(POPULATION):
+            chosen = np.ix_([name == post for name in POPULATION], [name == pre for name in POPULATION])
+            part = matrix[chosen]
+            if not part.any():
+                assert (pre, post) not in found
+                continue
+            row = found[pre, post]
+            assert row["edges"] == (part != 0).sum()
+            assert row["excitation"] == pytest.approx(part[part > 0].sum(), abs=1e-6)
+            assert row["inhibition"] == pytest.approx(-part[part < 0].sum(), abs=1e-6)
+
+
+def random_matrix(cells: int, *, loops: bool = True) -> np.ndarray:
+    draw = np.random.default_rng(1)
+    dense = draw.normal(size=(cells, cells)) * (draw.random((cells, cells)) < 0.05)
+    return dense if loops else np.tril(dense, -1)
+
+
+@pytest.mark.parametrize("parts", [1, 3])
+@pytest.mark.parametrize("small", [10, 10_000], ids=["arpack", "dense"])
+def test_the_radius_is_the_same_by_every_way(parts: int, small: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Components that only lead to each other keep their own eigenvalues."""
+    monkeypatch.setattr(spectrum, "SMALL", small)
+    dense = sparse.block_diag([random_matrix(150) * (1 + part) for part in range(parts)]).toarray()
+    draw = np.random.default_rng(2)
+    dense += np.tril(draw.normal(size=dense.shape), -150) * (draw.random(dense.shape) < 0.02)
+    notes: list[str] = []
+    radius = spectrum._radius(sparse.csr_array(dense), notes)
+    assert radius == pytest.approx(abs(np.linalg.eigvals(dense)).max(), rel=1e-8)
+    assert notes == []
+
+
+def test_without_a_loop_the_radius_is_nothing_and_an_autapse_is_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spectrum, "SMALL", 10)
+    dense = random_matrix(150, loops=False)
+    assert spectrum._radius(sparse.csr_array(dense), []) == 0
+    dense[7, 7] = -0.3
+    assert spectrum._radius(sparse.csr_array(dense), []) == 0.3
+
+
+@pytest.mark.parametrize("dense_allowed", [True, False])
+def test_where_arpack_does_not_converge(dense_allowed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gives_up(*_: Any, **__: Any) -> None:
+        raise ArpackNoConvergence("no", np.zeros(0), np.zeros((0, 0)))
+
+    monkeypatch.setattr("scipy.sparse.linalg.eigs", gives_up)
+    monkeypatch.setattr("scipy.sparse.linalg.svds", gives_up)
+    monkeypatch.setattr(spectrum, "SMALL", 10)
+    monkeypatch.setattr(spectrum, "DENSE", 1_000 if dense_allowed else 100)
+    dense = random_matrix(150)
+    notes: list[str] = []
+    radius = spectrum._radius(sparse.csr_array(dense), notes)
+    if dense_allowed:
+        assert radius == pytest.approx(abs(np.linalg.eigvals(dense)).max())
+        assert notes == []
+    else:
+        assert radius is None
+        assert "ARPACK did not converge on 150 cells" in notes[0]
+    assert spectrum._largest_singular_value(sparse.csr_array(dense), notes) is None
+    assert notes[-1] == "ARPACK did not converge: no singular value"
+
+
+def test_a_quick_report_leaves_out_what_takes_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spectrum, "SMALL", 10)
+    model = model_of(tmp_path)
+    quick, whole = spectral_report(model, quick=True), spectral_report(model)
+    assert quick["largest_singular_value"] == pytest.approx(whole["largest_singular_value"])
+    assert quick["spectral_radius"] == pytest.approx(whole["spectral_radius"])
+    assert quick["condition"] is quick["rank"] is quick["non_normality"] is None
+    assert quick["notes"] == ["no condition number and no departure from normality: c2n inspect has them"]
+
+
+def test_a_weight_that_is_no_number_has_no_spectrum(tmp_path: Path) -> None:
+    model = model_of(tmp_path)
+    model.W_recurrent.theta_E.data[0] = float("nan")
+    report = spectral_report(model)
+    assert report["spectral_radius"] is report["condition"] is None
+    assert report["notes"] == ["a weight is not finite: there is no spectrum"]
+
+
+def test_cells_that_nothing_reaches(tmp_path: Path) -> None:
+    """From L4E to I only: L4E sees the image, nothing reaches the other six excitatory cells."""
+    only = [{"name": "only", "pre": ["L4E"], "post": ["I"]}]
+    model = model_of(tmp_path, projections=only)
+    reached = {post for post, pre, *_ in EDGES if POPULATION[post] == "I" and POPULATION[pre] == "L4E"}
+    report = spectral_report(model)
+    assert report["cells_without_edges_in"] == 12 - len(reached)
+    assert report["cells_without_input"] == 12 - len(reached | {at for at in range(12) if POPULATION[at] == "L4E"})
+    assert report["spectral_radius"] == 0
+
+
+def test_without_any_edge(tmp_path: Path) -> None:
+    report = spectral_report(model_of(tmp_path, projections=[]))
+    assert (report["spectral_radius"], report["largest_singular_value"], report["rank"]) == (0, 0, 0)
+    assert report["condition"] is None
+    assert report["non_normality"] == 0
