@@ -112,6 +112,13 @@ def test_networks_larger_than_a_cache(kernel: Kernel, shape: tuple[int, int], ba
     check(kernel, mask_of("sparse", shape), batch, dtype)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("shape", [(140_000, 2), (2, 140_000)])
+def test_cells_so_many_that_tiles_are_narrowest(kernel: Kernel, shape: tuple[int, int], dtype: torch.dtype) -> None:
+    mask = np.random.default_rng(0).random(shape) < 0.01
+    check(kernel, mask, 20, dtype)
+
+
 @pytest.mark.parametrize("batch", [1, 24, 128])
 def test_each_gradient_alone_has_the_same_bits(kernel: Kernel, batch: int) -> None:
     mask = mask_of("any", (80, 90))
@@ -169,8 +176,8 @@ def test_concurrent_builds_leave_one_usable_file(kernel: Kernel, tmp_path: Path)
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-c", script, str(tmp_path)]
-    builders = [subprocess.Popen(command, env=environment) for _ in range(4)]
-    assert [builder.wait() for builder in builders] == [0] * 4
+    builders = [subprocess.Popen(command, env=environment) for _ in range(3)]
+    assert [builder.wait() for builder in builders] == [0] * 3
     (made,) = tmp_path.iterdir()
     before = made.stat().st_mtime_ns
     assert build_kernel(tmp_path) == made
