@@ -33,7 +33,11 @@
 #define JOIN(a, b) JOIN_(a, b)
 #define NAME(word) JOIN(word, SUFFIX)
 #define UNROLLED _Pragma("GCC unroll 8")
+#ifdef __has_builtin
+#if __has_builtin(__builtin_shufflevector)
 #define SHUFFLE __builtin_shufflevector
+#endif
+#endif
 // What is read for two products is read once: compilers would rather read it twice from memory.
 #ifdef __AVX512F__
 #define IN_REGISTER(value) __asm__("" : "+v"(value))
@@ -41,8 +45,10 @@
 #define IN_REGISTER(value)
 #endif
 #define SMALL_WORK 100000
+#define LARGE_PAGE ((size_t)2 << 20)
+#define LARGE_WORK ((size_t)4 << 20)
 #define SECOND_CACHE (3 << 19)
-#define THIRD_CACHE (1 << 24)
+#define THIRD_CACHE (1 << 23)
 
 // Torch's own pool of threads, handed over by Python: a second one would spin on the same cores.
 typedef void parallel_t(void (*work)(void *), void *job, unsigned threads, unsigned flags);
@@ -60,11 +66,10 @@ static int64_t row_after(const int32_t *start, int64_t rows, int64_t place) {
 
 // Room for what is read at random: large pages, where the system has them.
 static void *room(size_t bytes) {
-    const size_t page = bytes < (4 << 20) ? 64 : 2 << 20;
     void *made = NULL;
-    if (posix_memalign(&made, page, (bytes + page - 1) / page * page)) return NULL;
+    if (posix_memalign(&made, bytes < LARGE_WORK ? 64 : LARGE_PAGE, bytes)) return NULL;
 #ifdef MADV_HUGEPAGE
-    if (page > 64) madvise(made, (bytes + page - 1) / page * page, MADV_HUGEPAGE);
+    if (bytes >= LARGE_WORK) madvise(made, bytes / LARGE_PAGE * LARGE_PAGE, MADV_HUGEPAGE);
 #endif
     return made;
 }
@@ -113,11 +118,13 @@ INLINE void NAME(store)(REAL *to, VECTOR value, int64_t left) {
     else if (left > 0) memcpy(to, &value, left * sizeof(REAL));
 }
 
+#ifdef SHUFFLE
 // The totals of four vectors. Halves are added down to four lanes, then four by four are turned.
 INLINE NAME(quad) NAME(fold)(VECTOR value) {
 #if LANES == 16
     typedef REAL half __attribute__((vector_size(BYTES / 2)));
-    const half sum = SHUFFLE(value, value, 0, 1, 2, 3, 4, 5, 6, 7) + SHUFFLE(value, value, 8, 9, 10, 11, 12, 13, 14, 15);
+    const half low = SHUFFLE(value, value, 0, 1, 2, 3, 4, 5, 6, 7);
+    const half sum = low + SHUFFLE(value, value, 8, 9, 10, 11, 12, 13, 14, 15);
     return SHUFFLE(sum, sum, 0, 1, 2, 3) + SHUFFLE(sum, sum, 4, 5, 6, 7);
 #elif LANES == 8
     return SHUFFLE(value, value, 0, 1, 2, 3) + SHUFFLE(value, value, 4, 5, 6, 7);
@@ -135,6 +142,14 @@ INLINE NAME(quad) NAME(totals)(const VECTOR value[4]) {
     const NAME(quad) high = SHUFFLE(four[2], four[3], 0, 4, 1, 5) + SHUFFLE(four[2], four[3], 2, 6, 3, 7);
     return SHUFFLE(low, high, 0, 1, 4, 5) + SHUFFLE(low, high, 2, 3, 6, 7);
 }
+#else  // GCC before 12
+INLINE NAME(quad) NAME(totals)(const VECTOR value[4]) {
+    NAME(quad) total = {0};
+    for (int k = 0; k < 4; k++)
+        for (int lane = 0; lane < LANES; lane++) total[k] += value[k][lane];
+    return total;
+}
+#endif
 
 // `count` edges of one row at once, on one tile.
 INLINE void NAME(edges)(const NAME(job) *job, const NAME(tile) *tile, int64_t edge, const int count, const int vectors,
@@ -186,7 +201,7 @@ INLINE void NAME(row)(const NAME(job) *job, const NAME(tile) *tile, int64_t row,
 
 INLINE void NAME(rows)(const NAME(job) *job, const NAME(tile) *tile, int64_t first, int64_t last, const int vectors,
                        const int has_sum, const int has_dot) {
-    if (tile->left >= vectors * LANES)
+    if (vectors > 1 || tile->left >= LANES)  // only the narrowest tile can end inside a vector
         for (int64_t row = first; row < last; row++)
             NAME(row)(job, tile, row, vectors, has_sum, has_dot, vectors * LANES);
     else
@@ -281,10 +296,6 @@ static void NAME(choose)(NAME(job) *job) {
         while (job->vectors > 1 && job->sources * job->vectors * BYTES > THIRD_CACHE) job->vectors /= 2;
         job->ahead = 64 / job->vectors;
     }
-#ifdef TUNE
-    if (getenv("V")) job->vectors = atoi(getenv("V"));
-    if (getenv("PF")) job->ahead = atoi(getenv("PF"));
-#endif
 }
 
 // sum[row,:] = sum of weight[e] * source[index[e],:], and dot[e] = source[index[e],:] . own[row,:], where wanted.

@@ -144,7 +144,7 @@ def _found() -> _Found:
         return _Found(None, "the environment says C2N_KERNEL=0")
     try:
         return _Found(Kernel(build_kernel()), "")
-    except (OSError, subprocess.SubprocessError) as error:
+    except (OSError, RuntimeError, subprocess.SubprocessError) as error:
         return _Found(None, " ".join([str(error), str(getattr(error, "stderr", None) or "")[-500:]]).strip())
 
 
