@@ -13,12 +13,15 @@ from __future__ import annotations
 import argparse
 import json
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -328,6 +331,36 @@ def table(size: str, source: str | None, *, turns: int, memory_gb: float, ways: 
         else:
             needed = f"about {needs[way] * 4 / 1e9:,.1f} GB" if way in needs else ""
             print(f"| {way} | does not fit, or not in {LONGEST:.0f} s; {needed} | | | | |")
+    if "ours: native" in median and shutil.which("cc"):
+        ceilings(size, median["ours: native"]["ms"])
+
+
+def ceilings(size: str, ms: float) -> None:
+    """Print what the algorithm of the native backend must do, what this machine can do, and the share reached.
+
+    Forward and backward are three products of 2 E B operations. Each of the two passes over the edges has to read a
+    row of sources, 512 bytes, for every edge; weights, indices and results are less than a tenth of that.
+    """
+    cells, edges = SIZES[size]
+    with tempfile.TemporaryDirectory() as folder:
+        program = f"{folder}/ceilings"
+        source = Path(__file__).with_name("ceilings.c")
+        subprocess.run(["cc", "-O3", "-march=native", "-fopenmp", str(source), "-o", program], check=True)
+        command = [program, str(torch.get_num_threads()), str(cells * BATCH * 4)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    gflops, gbytes = map(float, done.stdout.split())
+    arithmetic, reading = 6 * edges * BATCH / gflops / 1e6, 2 * edges * BATCH * 4 / gbytes / 1e6
+    print(
+        f"\nCeilings: {gflops:.0f} GFLOP/s in registers; {gbytes:.0f} GB/s in random rows of 512 bytes of an array of ",
+        end="",
+    )
+    print(
+        f"{cells * BATCH * 4 / 1e6:.1f} MB. `ours: native` must compute for {arithmetic:.2f} ms and read for ", end=""
+    )
+    print(
+        f"{reading:.2f} ms; it takes {ms:.2f} ms: {max(arithmetic, reading) / ms:.0%} of the nearer ceiling.",
+        flush=True,
+    )
 
 
 def check(found: dict[str, list[dict[str, Any]]]) -> None:
