@@ -132,6 +132,7 @@ class Rule(Node):
         "TripletSTDP",
         "DifferentialHebbian",
         "ThreeFactor",
+        "Structural",
         "Intrinsic",
     ]
     arguments: Arguments

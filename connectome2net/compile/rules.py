@@ -23,6 +23,7 @@ KINDS: Final = {
     "triplet_stdp": "TripletSTDP",
     "differential_hebbian": "DifferentialHebbian",
     "three_factor": "ThreeFactor",
+    "structural": "Structural",
     "intrinsic": "Intrinsic",
 }
 

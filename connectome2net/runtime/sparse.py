@@ -66,6 +66,7 @@ class Projection(nn.Module):
     anatomy_E: Tensor
     sign_E: Tensor | None
     feedback_E: Tensor | None
+    active_E: Tensor | None
 
     def __init__(self, arrays: dict[str, Tensor], name: str, *, sign: str, feedback: str | None = None) -> None:
         super().__init__()
@@ -79,10 +80,10 @@ class Projection(nn.Module):
         if sign_E is not None and not bool((sign_E.abs() == 1).all()):
             raise ValueError("an edge under Dale's law has no sign")
         self.register_buffer("sign_E", sign_E, persistent=False)
-        start = torch.full_like(self.anatomy_E, STRENGTH_AT_REST) if self.dale else torch.randn_like(self.anatomy_E)
-        self.theta_E = nn.Parameter(start)
+        self.theta_E = nn.Parameter(self._start(self.anatomy_E))
+        self.register_buffer("active_E", None)
         self.feedback = feedback
-        self.register_buffer("feedback_E", self.anatomy_E * torch.randn_like(start) if feedback else None)
+        self.register_buffer("feedback_E", self.anatomy_E * torch.randn_like(self.anatomy_E) if feedback else None)
 
     @property
     def pattern(self) -> Pattern:
@@ -95,8 +96,8 @@ class Projection(nn.Module):
 
     def weight_E(self) -> Tensor:
         """Return the weight of each edge, (E,)."""
-        weight = self.anatomy_E * self.strength_E()
-        return weight if self.sign_E is None else self.sign_E * weight
+        weight_E = self.anatomy_E * self.strength_E()
+        return self._of_active(weight_E if self.sign_E is None else self.sign_E * weight_E)
 
     def weights(self) -> Weights | Feedback:
         """Return the weights of a pass; later changes of strengths do not reach them."""
@@ -106,11 +107,11 @@ class Projection(nn.Module):
             return weights
         concordant = self.feedback == "concordant"
         feedback_E = self.feedback_E.abs() * weight_E.detach().sign() if concordant else self.feedback_E
-        return Feedback(weights, Weights(feedback_E, self.pattern, backend=self.backend))
+        return Feedback(weights, Weights(self._of_active(feedback_E), self.pattern, backend=self.backend))
 
     @torch.no_grad()
     def set_strength(self, strength_E: Tensor) -> None:
-        """Set the learned factor of each edge; under Dale's law it stays positive.
+        """Set the learned factor of each active edge; under Dale's law it stays positive.
 
         Where it already has that value, theta keeps its bits: an inverse is never exact.
         """
@@ -118,7 +119,35 @@ class Projection(nn.Module):
         if self.dale:
             theta_E = strength_E.clamp_min(SMALLEST_STRENGTH)
             theta_E = theta_E + torch.log(-torch.expm1(-theta_E))  # the inverse of softplus
-        self.theta_E.copy_(torch.where(strength_E == self.strength_E(), self.theta_E, theta_E))
+        stays_E = strength_E == self.strength_E()
+        if self.active_E is not None:
+            stays_E |= ~self.active_E
+        self.theta_E.copy_(torch.where(stays_E, self.theta_E, theta_E))
+
+    def activate(self, part: float) -> None:
+        """Let a part of the edges be active, drawn at random; the others weigh exactly 0, and so do their gradients."""
+        edges = len(self.theta_E)
+        self.active_E = torch.zeros_like(self.theta_E, dtype=torch.bool)
+        self.active_E[torch.randperm(edges, device=self.active_E.device)[: max(1, round(part * edges))]] = True
+
+    @torch.no_grad()
+    def exchange(self, pruned: Tensor, grown: Tensor) -> None:
+        """Make some edges inactive and others active, which start as in a fresh network.
+
+        Args:
+            pruned: numbers of active edges.
+            grown: numbers of inactive edges.
+        """
+        assert self.active_E is not None
+        self.active_E[pruned] = False
+        self.active_E[grown] = True
+        self.theta_E[grown] = self._start(self.theta_E[grown])
+
+    def _start(self, like: Tensor) -> Tensor:
+        return torch.full_like(like, STRENGTH_AT_REST) if self.dale else torch.randn_like(like)
+
+    def _of_active(self, value_E: Tensor) -> Tensor:
+        return value_E if self.active_E is None else torch.where(self.active_E, value_E, 0.0)
 
     def forward(self, rate_MB: Tensor) -> Tensor:
         """Return the drive (N, B) that presynaptic rates (M, B) cause."""

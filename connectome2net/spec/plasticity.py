@@ -185,6 +185,27 @@ class ThreeFactor(Part):
     memory_batches: Batches = 100
 
 
+class Structural(Part):
+    """Every so many batches the weakest active edges are pruned, and as many inactive ones grow.
+
+    All of this is within the compiled edges: they are what is allowed, and a constant number of them is active. An edge
+    that grows starts as in a fresh network. Mocanu et al. 2018, doi 10.1038/s41467-018-04316-3; Bellec et al. 2018,
+    arXiv 1711.05136.
+
+    Attributes:
+        active: the part of the edges that is active; inactive ones weigh exactly 0.
+        every: batches between two prunings; the default is about an epoch of FER-2013, as in Mocanu et al.
+        fraction: the part of the active edges that is pruned each time; Mocanu et al. use 0.3.
+        regrow: which edges grow: drawn at ``random``, or by ``coactivity``, those with the largest ``<post * pre>``.
+    """
+
+    rule: Literal["structural"]
+    active: Annotated[float, Field(gt=0, lt=1)]
+    every: Batches = 400
+    fraction: Annotated[float, Field(gt=0, le=1)] = 0.3
+    regrow: Literal["random", "coactivity"] = "random"
+
+
 class Intrinsic(Part):
     """``threshold += rate * (mean rate - target)``: a rule of cells, which populations name.
 
@@ -214,6 +235,7 @@ Rule = Annotated[
     | TripletSTDP
     | DifferentialHebbian
     | ThreeFactor
+    | Structural
     | Intrinsic,
     Field(discriminator="rule"),
 ]

@@ -45,8 +45,12 @@ def check_rules(spec: Spec) -> Iterator[Issue]:
 
 
 def _projection(spec: Spec, projection: Projection, *, path: str) -> Iterator[Issue]:
-    for name in projection.plasticity:
-        rule = spec.network.plasticity[name]
+    rules = [(name, spec.network.plasticity[name]) for name in projection.plasticity]
+    rewiring = [name for name, rule in rules if rule is not None and rule.rule == "structural"]
+    if len(rewiring) > 1:
+        found = f"{' and '.join(map(repr, rewiring))}, which are both structural"
+        yield Issue(f"{path}/plasticity", found, "one rule that says which edges are active", "remove one")
+    for name, rule in rules:
         if rule is not None and rule.rule in OF_CELLS:
             found = f"{name!r}, a rule of cells ({rule.rule})"
             yield Issue(f"{path}/plasticity", found, "a rule of edges", "name it in a population")

@@ -36,6 +36,11 @@ RULES: dict[str, dict[str, Any]] = {
 }
 """Parameters of each rule; every one differs from its default."""
 
+REWIRING: dict[str, dict[str, Any]] = {
+    "structural": {"active": 0.5, "every": 2, "fraction": 0.4, "regrow": "coactivity"}
+}
+"""The same for the rule that changes which edges are active."""
+
 OF_SPIKES: dict[str, dict[str, Any]] = {
     "inhibitory_stdp": {"rate": 0.01, "target_hz": 5.0, "tau_ms": 10.0},
     "stdp": {"rate": 0.01, "depression": 1.2, "tau_plus_ms": 17.0, "tau_minus_ms": 34.0},
@@ -58,14 +63,14 @@ def with_rule(name: str, **changes: Any) -> Spec:
     for item in projections:
         fits = name not in OF_CELLS and (name == "inhibitory") == (item["pre"] == ["I"])
         item["plasticity"] = ["it"] * fits
-    rules = {"it": {"rule": name} | (RULES | OF_CELLS)[name] | changes}
+    rules = {"it": {"rule": name} | (RULES | REWIRING | OF_CELLS)[name] | changes}
     return twelve_cells("pairs", populations=populations, projections=projections, plasticity=rules)
 
 
 def test_every_rule_is_here() -> None:
     union = get_args(get_args(Rule)[0])
     assert {get_args(part.model_fields["rule"].annotation)[0] for part in union} == KINDS.keys()
-    assert RULES.keys() | OF_SPIKES.keys() | OF_CELLS.keys() == KINDS.keys()
+    assert RULES.keys() | REWIRING.keys() | OF_SPIKES.keys() | OF_CELLS.keys() == KINDS.keys()
 
 
 @pytest.mark.parametrize("name", OF_SPIKES)
@@ -83,25 +88,25 @@ def test_rules_of_spikes_are_told_how_long_a_step_is(name: str) -> None:
     assert lowered.arguments.keys() == arguments
 
 
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("name", RULES | REWIRING)
 def test_a_rule_runs_from_a_spec(name: str, tmp_path: Path) -> None:
     spec = with_rule(name)
     assert validate(spec) == []
     program = lower(spec)[0]
     (rule,) = program.rules
-    assert rule.arguments == RULES[name]
+    assert rule.arguments == (RULES | REWIRING)[name]
     model = load(compile_spec(spec, out=tmp_path / "compiled"))
     assert count_parameters(program) == parameter_counts(model)
     acting = [module for module in model.modules() if isinstance(module, plasticity.Rule)]
     assert {type(item).__name__ for item in acting} == {rule.kind}
     ruled = [block.name for block in program.blocks if block.rules]
     assert len(acting) == len(ruled) > 0
-    start = {key: value.clone() for key, value in model.state_dict().items() if "theta" in key}
+    start = {key: value.clone() for key, value in model.state_dict().items() if key.startswith("W_")}
     torch.manual_seed(0)
     for _ in range(3):
         model(torch.rand(6, 1, 12, 16))
         model.plasticity_step(torch.tensor([1.0, 0, 0, 1, 0, 1]))
-    changed = {key[2:-8] for key, value in start.items() if not model.state_dict()[key].equal(value)}
+    changed = {key[2:].split(".")[0] for key, value in start.items() if not model.state_dict()[key].equal(value)}
     assert changed
     assert changed <= set(ruled)
     assert audit_dale(model)["violations"] == 0

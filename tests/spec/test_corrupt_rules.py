@@ -18,7 +18,7 @@ PROJECTION = "/network/projections"
 
 def parameter(rule: str, key: str, value: Any, found: str, wanted: str, **others: Any) -> Case:
     """A rule with one parameter that it may not have."""
-    form = {"rule": rule, "rate": 0.1} | others | {key: value}
+    form = {"rule": rule} | ({} if rule == "structural" else {"rate": 0.1}) | others | {key: value}
     return Case(f"{rule}: {key}", "pairs", put(RULE, form), f"{RULE}/{key}", found, wanted, CHANGE)
 
 
@@ -57,6 +57,22 @@ CASES = [
         for rule, others in (("stdp", {}), ("triplet_stdp", {}), ("inhibitory_stdp", {"target_hz": 3.0}))
     ),
     parameter("intrinsic", "memory_batches", -1, "-1", "greater than or equal to 1", target=1.0),
+    parameter("structural", "active", 1.0, "1.0", "less than 1"),
+    parameter("structural", "every", 0, "0", "greater than or equal to 1", active=0.5),
+    parameter("structural", "fraction", 0.0, "0.0", "greater than 0", active=0.5),
+    parameter("structural", "regrow", "gradient", '"gradient"', "'random' or 'coactivity'", active=0.5),
+    Case(
+        "two rules of structure",
+        "pairs",
+        both(
+            *(put(f"/network/plasticity/{name}", {"rule": "structural", "active": 0.5}) for name in ("a", "b")),
+            put(f"{PROJECTION}/2/plasticity", ["a", "b"]),
+        ),
+        f"{PROJECTION}/2/plasticity",
+        "'a' and 'b', which are both structural",
+        "one rule that says which edges are active",
+        "remove one",
+    ),
     Case(
         "rule of cells in a projection",
         "pairs",

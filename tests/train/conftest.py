@@ -23,15 +23,18 @@ def feedforward(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def plastic(tmp_path: Path) -> Path:
-    """A compiled network whose rules remember: running means, thresholds, a baseline of reward."""
+    """A compiled network whose rules remember: running means, thresholds, a baseline of reward, a mask."""
     network = network_data("feedforward")
     rules = {
         "bcm": {"rule": "bcm", "rate": 0.01, "memory_batches": 4},
         "covariance": {"rule": "covariance", "rate": 0.01, "memory_batches": 4},
         "three_factor": {"rule": "three_factor", "rate": 0.01, "tau_steps": 1.0, "memory_batches": 4},
+        "structural": {"rule": "structural", "active": 0.5, "every": 4},
     }
-    projections = [item | {"plasticity": [*rules]} for item in network["projections"]]
-    spec = twelve_cells("feedforward", plasticity=rules, projections=projections)
+    network["projections"] = [item | {"plasticity": [*rules]} for item in network["projections"]]
+    network["populations"] = [item | {"plasticity": ["intrinsic"]} for item in network["populations"]]
+    rules["intrinsic"] = {"rule": "intrinsic", "rate": 0.01, "target": 0.3, "memory_batches": 4}
+    spec = twelve_cells("feedforward", **network | {"plasticity": rules})
     return compile_spec(spec, out=tmp_path / "compiled")
 
 

@@ -134,8 +134,12 @@ def test_what_rules_remember_survives_a_stop(
     for name, prefix in names.items():
         assert same_weights(resumed, whole, name)
         remembered = load_file(resumed / name)
-        for rule in ("0.power.mean_N", "1.pre.batches", "2.baseline.mean_N"):
+        for rule in ("0.power.mean_N", "1.pre.batches", "2.baseline.mean_N", "3.batches"):
             assert remembered[f"{prefix}rules_A_B.{rule}"].any()
+        assert remembered[f"{prefix}cell_rules_D.0.mean.mean_N"].any()
+        assert remembered[f"{prefix}W_A_B.active_E"].sum() == round(0.5 * len(remembered[f"{prefix}W_A_B.theta_E"]))
+    assert not load_file(resumed / "last.safetensors")["model.W_B_B.active_E"].equal(c2n.load(plastic).W_B_B.active_E)
+    assert c2n.load(resumed).W_B_B.active_E.equal(load_file(resumed / "best.safetensors")["W_B_B.active_E"])
 
 
 def test_rules_are_told_which_answers_were_right(

@@ -10,6 +10,7 @@ from connectome2net.runtime.plasticity.intrinsic import CellRule, CellRules, Int
 from connectome2net.runtime.plasticity.reward import ThreeFactor
 from connectome2net.runtime.plasticity.rule import Activity, Rule, Rules
 from connectome2net.runtime.plasticity.stdp import STDP, TripletSTDP
+from connectome2net.runtime.plasticity.structural import Structural
 
 __all__ = [
     "BCM",
@@ -27,6 +28,7 @@ __all__ = [
     "Oja",
     "Rule",
     "Rules",
+    "Structural",
     "ThreeFactor",
     "TripletSTDP",
 ]
