@@ -40,3 +40,12 @@ def test_the_walk_runs() -> None:
     walk = Path(__file__).parents[1] / "examples" / "walk.py"
     done = subprocess.run([sys.executable, str(walk)], capture_output=True, text=True, check=True)
     assert "'violations': 0" in done.stdout
+
+
+@pytest.mark.slow
+def test_the_look_inside_runs() -> None:
+    look = Path(__file__).parents[1] / "examples" / "look_inside.py"
+    done = subprocess.run([sys.executable, str(look)], capture_output=True, text=True, check=True)
+    lines = dict(line.split(": ", 1) for line in done.stdout.splitlines() if line.startswith("without"))
+    assert float(lines["without 0 of 200 cells"].rstrip("%")) > 40
+    assert float(lines["without 200 of 200 cells"].rstrip("%")) < 25

@@ -170,7 +170,8 @@ def record(
     A step is one update of a population: one call of the cells of its group, as ``forward`` of model.py has them. T
     runs through all phases in which the population is updated, in the order of the schedule; entry t is the state
     after update t + 1, and the state at rest before the first is no entry. Interventions (``lesion``, ``clamp``) are
-    seen, whichever came first. Steps that a checkpoint computes again for the backward pass are not recorded again.
+    seen, whichever came first. A phase that settles has as many steps as it took. Steps that a checkpoint computes
+    again for the backward pass, or that equilibrium propagation takes in it, are not recorded.
 
     ``activity`` is the last pass; ``activity.passes`` holds all of them. Only what is asked for is kept, and it is
     kept until ``activity`` is gone. It records from the call on: ``with`` ends it, and so does ``remove()``.

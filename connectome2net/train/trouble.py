@@ -153,6 +153,8 @@ class _Watch:
 def _place(model: nn.Module, group: str, times: int) -> str:
     """Return the step of the schedule in which a group is updated for the n-th time, as words."""
     program: Any = model.program
+    if any(phase.tolerance is not None for phase in program.phases):
+        return f"update {times}"  # phases that settle end when they like
     every = sum(phase.steps for phase in program.phases)
     before = 0
     for number, phase in enumerate(program.phases, start=1):

@@ -33,7 +33,7 @@ SCHEDULES: dict[str, list[dict[str, Any]]] = {
 
 def spec_of(schedule: str = "together", **changes: Any) -> Spec:
     changes = {"dynamics": {"leak": LEAK, "norm": "none"}, "front_end": PIXELS} | changes
-    return twelve_cells("column", schedule=SCHEDULES[schedule], **changes)
+    return twelve_cells("column", schedule=changes.pop("phases", SCHEDULES[schedule]), **changes)
 
 
 def model_of(folder: Path, schedule: str = "together", **changes: Any) -> Any:

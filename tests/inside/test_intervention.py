@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from dense import SCHEDULES, image, members, model_of, run
 
 import connectome2net as c2n
 from connectome2net.errors import InsideError
+from connectome2net.runtime.gradients import exact_gradients
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
@@ -108,6 +110,40 @@ def test_lesioned_cells_have_no_gradient_and_nothing_of_them_reaches_others(tmp_
         matrix.theta_E.data[touched] += 1.0
         assert model(image()).equal(before)
     assert not model(image()).equal(before)
+
+
+@pytest.mark.parametrize("form", [{"checkpoint": 2}, {"tolerance": 1e-9}])
+def test_lesions_hold_where_steps_are_taken_again(form: dict[str, float], tmp_path: Path) -> None:
+    """In the backward pass too: gradients are those of a network that keeps all states."""
+    gradients = []
+    for name, phase in (("plain", {}), ("other", form)):
+        model = model_of(tmp_path / name, phases=[{"populations": ["*"], "steps": 60, **phase}])
+        with c2n.lesion(model, [0, 2, 7]):
+            model(image()).square().sum().backward()
+        gradients.append(model.W_recurrent.theta_E.grad)
+    assert gradients[0].any()
+    torch.testing.assert_close(gradients[1], gradients[0], rtol=1e-6, atol=1e-9)
+
+
+def test_equilibrium_propagation_learns_without_the_lesioned_cells(tmp_path: Path) -> None:
+    """Its gradient, of the fixed point, is near that of backpropagation; edges of lesioned cells have none."""
+    phases = [{"populations": ["*"], "steps": 300, "tolerance": 1e-12}]
+    model = model_of(tmp_path, phases=phases, learning={"kind": "equilibrium", "nudge": 1e-4})
+    units = torch.tensor([int(np.flatnonzero(model.cell_index == cell)[0]) for cell in (0, 2, 7)])
+    matrix = model.W_recurrent
+    touched = torch.isin(matrix.pattern.row_of_edge(), units) | torch.isin(matrix.pre_index, units)
+    gradients = []
+    with c2n.lesion(model, [0, 2, 7]):
+        for context in (contextlib.nullcontext(), exact_gradients()):
+            model.zero_grad()
+            with context:
+                model(image()).square().sum().backward()
+            gradients.append(matrix.theta_E.grad.clone())
+    for grad in gradients:
+        assert not grad[touched].any()
+        assert grad[~touched].any()
+    cosine = torch.nn.functional.cosine_similarity(*gradients, dim=0)
+    assert cosine > 0.7
 
 
 def test_a_rate_that_wants_a_gradient_gets_it(tmp_path: Path) -> None:

@@ -114,6 +114,27 @@ def test_a_checkpoint_is_recorded_once(tmp_path: Path) -> None:
     assert activity["I"].shape == (4, 3, 3)
 
 
+def test_phases_that_settle_or_keep_few_states(tmp_path: Path) -> None:
+    """The same numbers, for as many steps as the phase took, and not again in the backward pass."""
+    whole = model_of(tmp_path / "whole", phases=[{"populations": ["*"], "steps": 40}])
+    with c2n.record(whole) as wanted:
+        whole(image())
+    change = torch.stack([wanted[name].diff(dim=0).abs().amax((1, 2)) for name in NAMES]).amax(0)
+    taken = int((change <= 1e-3).nonzero()[0]) + 2
+    assert 5 < taken < 40
+    for form, steps in (
+        ({"checkpoint": 3}, 40),
+        ({"tolerance": 1e-3}, taken),
+        ({"tolerance": 1e-3, "checkpoint": 4}, taken),
+    ):
+        folder = tmp_path / "_".join([*form])
+        model = model_of(folder, phases=[{"populations": ["*"], "steps": 40, **form}])
+        with c2n.record(model) as activity:
+            model(image()).sum().backward()
+        for name in NAMES:
+            torch.testing.assert_close(activity[name], wanted[name][:steps], rtol=0, atol=1e-12)
+
+
 def test_a_pass_that_fails_does_not_run_on(tmp_path: Path) -> None:
     model = model_of(tmp_path)
     with c2n.record(model, "I") as activity:

@@ -171,6 +171,16 @@ def test_a_gradient_whose_length_is_no_number(dale: Path) -> None:
     assert "finite parts whose squares are not: 1e+30 in readout.linear.bias" in str(error)
 
 
+def test_where_phases_settle_updates_are_counted(tmp_path: Path) -> None:
+    schedule = [{"populations": ["*"], "steps": 9, "tolerance": 1e-3}]
+    spec = twelve_cells("column", front_end=BLIND, dynamics={"leak": 0.5, "norm": "none"}, schedule=schedule)
+    model = c2n.load(compile_spec(spec, out=tmp_path / "compiled"))
+    model.cells_all.threshold_N.data[2] = NAN
+    error = trouble_in(model, lambda: [model(torch.rand(4, 1, 12, 12)).sum()], when="now")
+    assert "where:  now; population L4E, update 1\n" in str(error)
+    assert "not finite: cells_all.threshold_N (1 of 12)" in str(error)
+
+
 def test_a_loss_that_is_not_finite_although_all_activity_is(
     dale: Path, few_faces: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
