@@ -170,7 +170,7 @@ def _terms(program: Program, drive: Drive) -> list[str]:
 
 def _activity(program: Program, group: str) -> str:
     steps = [f"past_{group}[1:]"] * (group in _past(program))
-    return f"plasticity.Activity({', '.join([f'state_{group}.read_NB', *steps])})"
+    return wrap(f'"{group}": plasticity.Activity(', [f"state_{group}.read_NB", *steps], "),", indent=16)
 
 
 @cache

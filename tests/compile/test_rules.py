@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from pathlib import Path
 from typing import Any, get_args
 
@@ -10,11 +11,14 @@ import pytest
 import torch
 from columns import network_data, twelve_cells
 from pydantic import TypeAdapter
+from test_emit import is_formatted
 from torch.nn import functional as F
 
 from connectome2net import compile_spec, load
+from connectome2net.compile.emit import emit
 from connectome2net.compile.lower import lower
 from connectome2net.compile.parameters import count_parameters
+from connectome2net.compile.program import Program
 from connectome2net.compile.rules import KINDS, lower_rules
 from connectome2net.load import parameter_counts
 from connectome2net.runtime import plasticity
@@ -110,6 +114,22 @@ def test_a_rule_runs_from_a_spec(name: str, tmp_path: Path) -> None:
     assert changed
     assert changed <= set(ruled)
     assert audit_dale(model)["violations"] == 0
+
+
+@pytest.mark.parametrize("name", RULES | REWIRING | OF_SPIKES | OF_CELLS)
+def test_the_text_of_a_rule_is_as_the_formatter_leaves_it(name: str) -> None:
+    """With short names and with long ones; of a rule of spikes, in the place of another."""
+    spec = with_rule("hebbian" if name in OF_SPIKES else name)
+    program = lower(spec)[0]
+    if name in OF_SPIKES:
+        rule = program.rules[0].model_copy(update={"kind": KINDS[name], "arguments": OF_SPIKES[name] | {"dt_ms": 2.0}})
+        program = program.model_copy(update={"rules": (rule,)})
+    text = emit(program)
+    assert f"plasticity.{KINDS[name]}(" in text
+    assert is_formatted(text)
+    long = {"L4E": "L4E_cells_of_lamina_4_45", "L4E_E": "from_L4E_to_E_of_24_char", "from_I": "I_" + 22 * "x"}
+    text = re.sub(r"\b(L4E|L4E_E|from_I)\b", lambda found: long[found[0]], program.model_dump_json())
+    assert is_formatted(emit(Program.model_validate_json(text)))
 
 
 def test_rules_of_cells_run_from_a_spec(tmp_path: Path) -> None:
