@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from connectome2net.errors import InsideError
-from connectome2net.inside.layout import Cells, cells_of, layout_of
+from connectome2net.inside.layout import Cells, Index, Layout, cells_of, layout_of
 from connectome2net.inside.tap import Tap
 
 NOT_A_RATE = "this is no rate to hold cells at"
@@ -37,12 +37,15 @@ class Intervention:
             held = _Held(torch.from_numpy(rows), of_group, deaf=deaf)
             Tap.add(cells_of(model, group), change=held)
             self._held.append((cells_of(model, group), held))
+        self._cuts = _cut_gap_junctions(model, layout, units) if deaf else []
 
     def remove(self) -> None:
         """Let the cells go; a second time does nothing."""
         for module, held in self._held:
             Tap.drop(module, held)
-        self._held = []
+        for cut in self._cuts:
+            cut.mend()
+        self._held, self._cuts = [], []
 
     def __enter__(self) -> Intervention:
         return self
@@ -92,11 +95,51 @@ class _Held:
         return self.row_n
 
 
+class _Cut:
+    """Some edges of a projection that weigh nothing, whatever other cuts there are.
+
+    Args:
+        projection: whose edges.
+        keep: (E,) false where an edge is cut.
+    """
+
+    def __init__(self, projection: nn.Module, keep: Tensor) -> None:
+        self.projection = projection
+        self.keep_E = keep
+        cuts = projection.__dict__.setdefault("cuts", [])
+        if not cuts:
+            weigh: Any = projection.weight_E
+            projection.__dict__["weight_E"] = lambda: weigh() * torch.stack([cut.keep_E for cut in cuts]).all(0)
+        cuts.append(self)
+
+    def mend(self) -> None:
+        """Let the edges weigh what they did."""
+        cuts = self.projection.__dict__["cuts"]
+        cuts.remove(self)
+        if not cuts:
+            del self.projection.__dict__["cuts"], self.projection.__dict__["weight_E"]
+
+
+def _cut_gap_junctions(model: nn.Module, layout: Layout, units: Index) -> list[_Cut]:
+    """Cut the gap junctions of some cells: through them a voltage passes, and not what the cells send."""
+    program: Any = model.program
+    cuts, off = [], torch.from_numpy(units)
+    for block in program.blocks:
+        if block.sign == "positive":
+            projection: Any = model.get_submodule(f"W_{block.name}")
+            post_E = projection.pattern.row_of_edge() + layout.groups[block.post][0]
+            pre_E = projection.pre_index + layout.groups[block.pre][0]
+            on_E = [torch.isin(index_E, off.to(index_E), invert=True) for index_E in (post_E, pre_E)]
+            cuts.append(_Cut(projection, on_E[0] & on_E[1]))
+    return cuts
+
+
 def lesion(model: nn.Module, cells: Cells) -> Intervention:
     """Switch cells off: in every step they send 0, to other cells and to the readout.
 
     Nothing drives them either, so that nothing of them reaches the others through a norm over their population (there
-    they still count, as cells without a drive), and neither their edges nor their own parameters get a gradient.
+    they still count, as cells without a drive), and neither their edges nor their own parameters get a gradient. Their
+    gap junctions conduct nothing.
 
     It holds from the call on: ``with lesion(...):`` ends it, and so does ``remove()`` of what is returned. Several
     interventions may hold at a time; where two name the same cell, the later one decides. A backward pass belongs
@@ -118,8 +161,8 @@ def lesion(model: nn.Module, cells: Cells) -> Intervention:
 def clamp(model: nn.Module, cells: Cells, rate: float | Tensor | Any) -> Intervention:
     """Hold cells at a rate: they send it in every step, the state at rest included, whatever drives them.
 
-    Their drive still takes part in a norm over their population. A rate that requires a gradient gets one. What is
-    said at ``lesion`` about how long it holds is true here too.
+    Their drive still takes part in a norm over their population, and their voltage passes through gap junctions. A
+    rate that requires a gradient gets one. What is said at ``lesion`` about how long it holds is true here too.
 
     Args:
         model: a network that ``load`` returned.

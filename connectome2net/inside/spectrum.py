@@ -45,10 +45,10 @@ class Edges:
 
 @torch.no_grad()
 def edges_of(model: nn.Module) -> Edges:
-    """Return the edges of all projections of a network, one after the other."""
+    """Return the edges of all projections of a network, one after the other; without gap junctions."""
     layout, program = layout_of(model), _program(model)
     post, pre, weight = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)], [np.zeros(0)]
-    for block in program.blocks:
+    for block in (block for block in program.blocks if block.sign != "positive"):
         module: Any = model.get_submodule(f"W_{block.name}")
         post.append(layout.groups[block.post][0] + module.pattern.row_of_edge().cpu().numpy())
         pre.append(layout.groups[block.pre][0] + module.pre_index.cpu().numpy())
@@ -60,7 +60,7 @@ def weight_matrix(model: nn.Module) -> sparse.csr_array:
     """Return ``W[post, pre]`` of a loaded network over all its cells, as a scipy sparse array (U, U).
 
     Rows and columns are units: ``model.cell_index`` says which cells of the spec they are. Edges of several
-    projections between the same two cells are added; delays are left out.
+    projections between the same two cells are added; delays and gap junctions are left out.
     """
     from scipy import sparse
 
@@ -200,7 +200,7 @@ def _balance(model: nn.Module, edges: Edges) -> dict[str, Any]:
 def _without_input(model: nn.Module, edges: Edges) -> dict[str, int]:
     layout, given = layout_of(model), _program(model).input
     reached = np.zeros(len(layout.cell_index), dtype=bool)
-    reached[edges.post_E] = True
+    reached[edges.post_E[edges.weight_E != 0]] = True
     silent = int((~reached).sum())
     first = layout.groups[given.group][0] + given.rows_before
     reached[first : first + given.cells] = True

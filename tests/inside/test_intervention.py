@@ -14,6 +14,7 @@ from dense import SCHEDULES, image, members, model_of, run
 import connectome2net as c2n
 from connectome2net.errors import InsideError
 from connectome2net.runtime.gradients import exact_gradients
+from connectome2net.spec.network import Projection
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
@@ -144,6 +145,32 @@ def test_equilibrium_propagation_learns_without_the_lesioned_cells(tmp_path: Pat
         assert grad[~touched].any()
     cosine = torch.nn.functional.cosine_similarity(*gradients, dim=0)
     assert cosine > 0.7
+
+
+@pytest.mark.skipif("synapse" not in Projection.model_fields, reason="no gap junctions in this format")
+def test_gap_junctions_of_lesioned_cells_conduct_nothing(tmp_path: Path) -> None:
+    """Cell 6 is coupled to cell 10 only: without it, its voltage is that of a network without gap junctions."""
+    chemical = {"name": "chemical"}
+    electrical = {"name": "gaps", "pre": ["I"], "post": ["I"], "synapse": "electrical", "anatomy": "binary"}
+
+    def voltage(projections: list[dict[str, Any]], *lesions: Any) -> torch.Tensor:
+        model = model_of(tmp_path / str(len(projections)), projections=projections, dynamics={"model": "conductance"})
+        modules = [dict(item.__dict__) for item in model.modules()]
+        handles = [c2n.lesion(model, cells) for cells in lesions]
+        with c2n.record(model, "I", variables=["v_NB"]) as activity:
+            model(image())
+        for handle in handles:
+            handle.remove()
+        assert [dict(item.__dict__) for item in model.modules()] == modules
+        return activity.of("I", "v_NB")
+
+    coupled, alone = voltage([chemical, electrical]), voltage([chemical])
+    assert not coupled.equal(alone), "gap junctions that do nothing prove nothing"
+    assert not voltage([chemical, electrical], [0]).equal(voltage([chemical], [0]))
+    torch.testing.assert_close(voltage([chemical, electrical], "I"), voltage([chemical], "I"), rtol=0, atol=1e-12)
+    torch.testing.assert_close(
+        voltage([chemical, electrical], [2, 6], [10]), voltage([chemical], [2, 6, 10]), rtol=0, atol=1e-12
+    )
 
 
 def test_a_rate_that_wants_a_gradient_gets_it(tmp_path: Path) -> None:
