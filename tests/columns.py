@@ -115,14 +115,37 @@ PAIRS: dict[str, Any] = {
     },
 }
 
+JUNCTIONS = [
+    item | ({"synapse": "electrical", "normalise": "none"} if item["name"] == "I_I" else {})
+    for item in PAIRS["projections"]
+]
+"""Those of ``pairs``, with gap junctions between the inhibitory cells 2 and 10."""
+
+SPIKING: dict[str, Any] = PAIRS | {
+    "name": "spiking",
+    "why": "Leaky integrate-and-fire cells; inhibitory ones are faster and have gap junctions.",
+    "projections": JUNCTIONS,
+    "dynamics": {"model": "lif", "tau_ms": {"*": 10.0, "I": 5.0}, "refractory_steps": 1},
+    "schedule": [{"populations": ["*"], "steps": 12}],
+}
+
+GRADED: dict[str, Any] = PAIRS | {
+    "name": "graded",
+    "why": "Graded synapses that are conductances; inhibitory cells have gap junctions.",
+    "projections": JUNCTIONS,
+    "dynamics": {"model": "conductance"},
+    "noise": {"sigma": 0.1},
+}
+
 NETWORKS = ("column", "feedforward", "pairs")
 
 
 def network_data(network: str = "column") -> dict[str, Any]:
-    """The network section as JSON data: the preset `column`, or one of the two above; a copy, to be changed."""
+    """The network section as JSON data: the preset `column`, or one of those above; a copy, to be changed."""
     if network == "column":
         return load_preset("column").model_dump(mode="json")
-    return json.loads(json.dumps({"feedforward": FEEDFORWARD, "pairs": PAIRS}[network]))
+    known = {"feedforward": FEEDFORWARD, "pairs": PAIRS, "spiking": SPIKING, "graded": GRADED}
+    return json.loads(json.dumps(known[network]))
 
 
 def cells_table() -> pa.Table:
@@ -146,7 +169,8 @@ def twelve_cells(network: str = "column", *, sizes: bool = True, **changes: Any)
     Args:
         network: ``column``: the preset, retinotopic, recurrent, Dale's law; ``feedforward``: as BioNIC, with free
             signs, Hebbian and homeostatic rules, graded and lateral inhibition, attention, noise; ``pairs``: Dale's
-            law, a projection for each pair of populations, all rules, total sizes.
+            law, a projection for each pair of populations, all rules, total sizes; ``spiking`` and ``graded``: the
+            same with other cells, and gap junctions.
         sizes: whether the edges have a total size.
         changes: parts of the network section that are replaced, as JSON data: ``noise=None``,
             ``dynamics={"leak": 0.5}``.

@@ -31,7 +31,7 @@ def block_arrays(spec: Spec, projection: Projection, layout: Layout) -> dict[tup
     The arrays of a block with E edges, M presynaptic and N postsynaptic cells: ``post_start`` (N + 1) and
     ``pre_index`` (E) are compressed rows; ``pre_start`` (M + 1), ``post_index`` (E) and ``order`` (E) are the same
     transposed, ``order`` being the place of each transposed edge among the rows; ``anatomy`` (E, float32);
-    ``sign`` (M, int8, Dale's law only).
+    ``sign`` (M, int8, Dale's law only; gap junctions have none).
     """
     may_send, may_receive = projection_cells(spec, layout.members)[projection.name]
     pre, post = edge_index(spec.edges)
@@ -47,7 +47,7 @@ def block_arrays(spec: Spec, projection: Projection, layout: Layout) -> dict[tup
     for (pre_group, post_group), inside in _by_block(group[pre], group[post], tuple(layout.groups)):
         shape = (layout.cells(post_group), layout.cells(pre_group))
         arrays = _compress(row[pre[inside]], row[post[inside]], anatomy[inside], shape)
-        if projection.sign == "dale":
+        if projection.sign == "dale" and projection.synapse == "chemical":
             members = np.concatenate([layout.members[name] for name in layout.groups[pre_group]])
             arrays["sign"] = sign[members]
         blocks[pre_group, post_group] = (arrays, int(synapses[inside].sum()))

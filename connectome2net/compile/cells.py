@@ -5,12 +5,25 @@ Enters: a ``Spec`` and its layout. Leaves: a ``Dynamics`` and arrays for each gr
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, Final
+
 import numpy as np
 
 from connectome2net.compile.anatomy import Arrays, graded_inhibition
+from connectome2net.compile.dynamics import Dynamics
 from connectome2net.compile.groups import Layout
-from connectome2net.compile.program import Dynamics
 from connectome2net.spec import Spec
+from connectome2net.spec.firing import firing_of_populations
+from connectome2net.spec.select import of_each
+
+KINDS: Final = {
+    "rate": "RateCells",
+    "lif": "LifCells",
+    "izhikevich": "IzhikevichCells",
+    "conductance": "ConductanceCells",
+    "elm": "ElmCells",
+}
 
 
 def lower_dynamics(spec: Spec, layout: Layout) -> tuple[Dynamics, Arrays]:
@@ -21,13 +34,22 @@ def lower_dynamics(spec: Spec, layout: Layout) -> tuple[Dynamics, Arrays]:
         given["gain"] = "inhibition_gain"
         arrays = _by_group("inhibition_gain", graded_inhibition(spec, layout.cell_index), layout)
     form = network.dynamics
-    arguments: dict[str, int | float | str] = {
-        "leak": form.leak,
-        "norm": form.norm,
-        "noise": network.noise.sigma if network.noise else 0.0,
-    }
-    learned = 2 if form.norm == "layer" else 1
-    return Dynamics(kind="RateCells", arguments=arguments, arrays=given, learned_per_cell=learned), arrays
+    numbers: dict[str, Any] = form.model_dump(exclude={"model", "why", "reference", "firing"})
+    of_population = {name: of_each(value, network) for name, value in numbers.items() if isinstance(value, Mapping)}
+    if form.model == "izhikevich":
+        firing = firing_of_populations(spec)
+        of_population |= {name: {who: getattr(firing[who], name) for who in firing} for name in "abcd"}
+    switched_off = {name for name, value in numbers.items() if value is False}
+    arguments = {name: value for name, value in numbers.items() if name not in of_population.keys() | switched_off}
+    kind: Any = KINDS[form.model]
+    dynamics = Dynamics(
+        kind=kind,
+        driven_by="conductance" if form.model in ("conductance", "elm") else "current",
+        arguments=arguments | {"noise": network.noise.sigma if network.noise else 0.0},
+        of_population=of_population,
+        arrays=given,
+    )
+    return dynamics, arrays
 
 
 def _by_group(name: str, values: np.ndarray, layout: Layout) -> Arrays:

@@ -15,11 +15,26 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from connectome2net.compile.equations import EQUATIONS
 from connectome2net.compile.front_end import arguments as arguments_of
 from connectome2net.compile.phases import settled, unrolled
-from connectome2net.compile.program import Block, Drive, Equilibrium, FeedbackAlignment, Phase, Program, Reservoir
+from connectome2net.compile.program import (
+    Block,
+    Drive,
+    Equilibrium,
+    FeedbackAlignment,
+    Group,
+    Phase,
+    Program,
+    Reservoir,
+)
 from connectome2net.compile.text import arguments, literal, table, total, words, wrap
+
+AXES = {
+    "current": "B batch, C channels, H rows, W columns, N cells, K classes",
+    "conductance": "B batch, C channels, H rows, W columns, N cells, K classes, S excitatory and inhibitory",
+}
 
 SIGNS = {
     "dale": "dale: W = sign of the presynaptic cell * anatomy * softplus(theta); no learning changes a sign",
+    "positive": "positive: g = anatomy * softplus(theta), the conductance of a gap junction, each direction its own",
     "free": "free: W = anatomy * theta, of any sign",
 }
 
@@ -42,6 +57,9 @@ def emit(program: Program) -> str:
         past=_past(program),
         activity=lambda group: _activity(program, group),
         did=lambda group: f'did["{group}"]',
+        axes=AXES[program.dynamics.driven_by],
+        held=lambda block: _held(program, block),
+        numbers=lambda group: _numbers(program, group),
         equation=EQUATIONS[program.dynamics.kind],
         rules={rule.name: rule for rule in program.rules},
         cell_rules=_cell_rules(program),
@@ -125,13 +143,35 @@ def _sent(block: Block) -> str:
 
 
 def _constant_terms(program: Program, drive: Drive) -> list[str]:
-    return ["self.input(feature_BCHW)"] * drive.input + _products(program, drive.constant)
+    seen = "self.input(feature_BCHW)"
+    if program.dynamics.driven_by == "conductance":
+        seen = f"dynamics.conductance({seen})"
+    return [seen] * drive.input + _products(program, drive.constant)
+
+
+def _drive_name(program: Program, drive: Drive) -> str:
+    return f"drive_{drive.group}_{'SNB' if program.dynamics.driven_by == 'conductance' else 'NB'}"
+
+
+def _held(program: Program, block: Block) -> str:
+    """Return the method that gives what a block does in a pass."""
+    if block.sign == "positive":
+        return "junctions"
+    return "conductances" if program.dynamics.driven_by == "conductance" else "weights"
+
+
+def _numbers(program: Program, group: Group) -> dict[str, list[str]]:
+    """Return the numbers of each population of a group, by argument."""
+    given = program.dynamics.of_population
+    return {name: [repr(of[population]) for population in group.populations] for name, of in given.items()}
 
 
 def _paragraphs(program: Program, phase: Phase) -> list[str]:
     """Return the text that takes the steps of a phase, after the part of each drive that the phase does not change."""
     constant = [drive for drive in phase.drives if _constant_terms(program, drive)]
-    drives = [total(f"drive_{drive.group}_NB = ", _constant_terms(program, drive), indent=8) for drive in constant]
+    drives = [
+        total(f"{_drive_name(program, drive)} = ", _constant_terms(program, drive), indent=8) for drive in constant
+    ]
     above = "\n".join(drives).replace("\n        ", "\n")
     if isinstance(program.learning, Equilibrium):
         terms, groups = [_terms(program, drive) for drive in phase.drives], [drive.group for drive in phase.drives]
@@ -147,7 +187,7 @@ def _paragraphs(program: Program, phase: Phase) -> list[str]:
     changed = {drive.group for drive in phase.drives}
     step = [*calls, *(f"past_{group} = [*past_{group}, state_{group}.rate_NB]" for group in past)]
     changing = [*(f"state_{drive.group}" for drive in phase.drives), *(f"past_{group}" for group in past)]
-    names = [f"drive_{drive.group}_NB" for drive in constant]
+    names = [_drive_name(program, drive) for drive in constant]
     names += [f"state_{group}" for group in past if group not in changed]
     return [above, *unrolled(phase, step, changing=changing, constant=names)]
 
@@ -159,13 +199,25 @@ def _calls(program: Program, phase: Phase) -> list[str]:
     lines = []
     for drive in phase.drives:
         call = f"{new}_{drive.group} = self.cells_{drive.group}("
-        lines += [call, *(f"    {term}," for term in [f"state_{drive.group}", *_terms(program, drive)]), ")"]
+        given = [
+            *(f"{term}," for term in [f"state_{drive.group}", *_terms(program, drive)]),
+            *_junctions(program, drive),
+        ]
+        lines += [call, *(f"    {line}" for line in given), ")"]
     return lines + [f"state_{group} = next_{group}" for group in groups if new == "next"]
 
 
 def _terms(program: Program, drive: Drive) -> list[str]:
     """Return the drives of a group in a step."""
-    return [f"drive_{drive.group}_NB"] * bool(_constant_terms(program, drive)) + _products(program, drive.recurrent)
+    return [_drive_name(program, drive)] * bool(_constant_terms(program, drive)) + _products(program, drive.recurrent)
+
+
+def _junctions(program: Program, drive: Drive) -> list[str]:
+    """Return the lines of the argument of a call that gap junctions are; none where there are none."""
+    blocks = {block.name: block for block in program.blocks}
+    terms = [f"W_{name} @ state_{blocks[name].pre}.v_NB" for name in drive.junctions]
+    text = total("junction_JNB=", terms, ",", indent=16) if terms else ""
+    return [line.removeprefix(" " * 16) for line in text.splitlines()]
 
 
 def _activity(program: Program, group: str) -> str:

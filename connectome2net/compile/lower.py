@@ -121,7 +121,7 @@ def _blocks(spec: Spec, layout: Layout) -> tuple[tuple[Block, ...], Arrays]:
                     projection=projection.name,
                     pre=pre,
                     post=post,
-                    sign=projection.sign,
+                    sign="positive" if projection.synapse == "electrical" else projection.sign,
                     edges=edges,
                     synapses=synapses,
                     storage=choose_storage(edges=edges, pre=layout.cells(pre), post=layout.cells(post)),
@@ -199,13 +199,15 @@ def _phases(network: Network, layout: Layout, blocks: tuple[Block, ...]) -> tupl
         varies = {block.name for block in blocks if block.pre in updated or block.delay_steps}
         drives = []
         for group in updated:
-            onto = [block for block in blocks if block.post == group]
+            onto = [block for block in blocks if block.post == group and block.sign != "positive"]
+            junctions = tuple(block.name for block in blocks if block.post == group and block.sign == "positive")
             drives.append(
                 Drive(
                     group=group,
                     input=group == layout.group_of[network.input.population],
                     constant=tuple(block.name for block in onto if block.name not in varies),
                     recurrent=tuple(block.name for block in onto if block.name in varies),
+                    junctions=junctions,
                 )
             )
         how = phase.model_dump(include={"steps", "tolerance", "checkpoint"})

@@ -25,7 +25,9 @@ def count_drawn(program: Program) -> dict[str, int]:
     given = program.input
     seen = given.features if isinstance(given, DenseInput) else given.channels * given.neighbourhood**2
     counts = {"front_end": sum(_layer(layer) for layer in program.front_end), "input": given.cells * seen}
-    counts |= {f"cells_{group.name}": program.dynamics.learned_per_cell * group.cells for group in program.groups}
+    for group in program.groups:
+        learned = program.dynamics.learned(cells=group.cells, populations=len(group.populations))
+        counts[f"cells_{group.name}"] = learned
     counts |= {f"W_{block.name}": block.edges for block in program.blocks}
     counts |= {"readout": (program.readout.cells + 1) * program.readout.classes}
     return {name: count for name, count in counts.items() if count}

@@ -10,11 +10,12 @@ for a number of steps: what comes from other groups is constant meanwhile, what 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
+from connectome2net.compile.dynamics import Arguments, Dynamics
 from connectome2net.compile.front_end import Input, Layer, RetinotopicInput, feature_map
 from connectome2net.compile.node import Count, Dropout, Identifier, Node, Small
 
@@ -22,7 +23,6 @@ FORMAT: Final = "connectome2net.program"
 FORMAT_VERSION: Final = 1
 TEMPLATE_VERSION: Final = 1
 
-Arguments = Mapping[Identifier, int | float | Identifier]
 Positive = Annotated[float, Field(gt=0)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -66,7 +66,7 @@ class Block(Node):
     projection: Identifier
     pre: Identifier
     post: Identifier
-    sign: Literal["dale", "free"]
+    sign: Literal["dale", "positive", "free"]
     edges: Count
     synapses: Count
     storage: Literal["sparse", "dense"] = "sparse"
@@ -75,12 +75,19 @@ class Block(Node):
 
 
 class Drive(Node):
-    """What drives one group during a phase."""
+    """What drives one group during a phase.
+
+    Attributes:
+        constant: chemical blocks from groups that are not updated.
+        recurrent: chemical blocks from groups that are.
+        junctions: electrical blocks.
+    """
 
     group: Identifier
     input: bool
     constant: tuple[Identifier, ...] = ()
     recurrent: tuple[Identifier, ...] = ()
+    junctions: tuple[Identifier, ...] = ()
 
 
 class Phase(Node):
@@ -95,21 +102,6 @@ class Phase(Node):
     drives: tuple[Drive, ...]
     tolerance: Annotated[float, Field(ge=0)] | None = None
     checkpoint: Small | None = None
-
-
-class Dynamics(Node):
-    """The cells of every group: a class of ``runtime.dynamics``.
-
-    Attributes:
-        arguments: the same for each group.
-        arrays: argument -> the array ``GROUP.name`` that is given for it.
-        learned_per_cell: how many numbers each cell learns.
-    """
-
-    kind: Literal["RateCells"]
-    arguments: Arguments = {}
-    arrays: Mapping[Identifier, Identifier] = {}
-    learned_per_cell: Count
 
 
 class Rule(Node):
@@ -236,6 +228,9 @@ class Program(Node):
         sizes |= {f"{group}.{name}": size for name in self.dynamics.arrays.values() for group, size in of_group.items()}
         if isinstance(self.input, RetinotopicInput):
             sizes["input.place"] = self.input.cells
+        for name, numbers in self.dynamics.of_population.items():
+            if numbers.keys() != of_population.keys():
+                raise ValueError(f"{name} is not given for every population")
         for name, size in sizes.items():
             if name not in self.arrays or self.arrays[name].shape != (size,):
                 raise ValueError(f"no array {name} of {size} numbers")
@@ -260,7 +255,7 @@ class Program(Node):
         for drive in (drive for phase in self.phases for drive in phase.drives):
             if drive.input and drive.group != self.input.group:
                 raise ValueError(f"the input drives group {self.input.group}, not {drive.group}")
-            for name in (*drive.constant, *drive.recurrent):
+            for name in (*drive.constant, *drive.recurrent, *drive.junctions):
                 if post[name] != drive.group:
                     raise ValueError(f"block {name} ends in group {post[name]}, not {drive.group}")
 
@@ -281,7 +276,9 @@ class Program(Node):
             yield from (("rule", name) for name in block.rules)
         for drive in (drive for phase in self.phases for drive in phase.drives):
             yield "group", drive.group
-            yield from (("block", name) for name in (*drive.constant, *drive.recurrent))
+            yield from (("block", name) for name in (*drive.constant, *drive.recurrent, *drive.junctions))
+        for numbers in self.dynamics.of_population.values():
+            yield from (("population", name) for name in numbers)
         yield "group", self.input.group
         yield from (("group", name) for name in self.readout.groups)
         yield from (("population", name) for name in self.readout.populations)

@@ -36,10 +36,10 @@ def wrap(head: str, items: Sequence[str], tail: str, *, indent: int) -> str:
     return "\n".join([head, *(f"{margin}    {item}," for item in items), f"{margin}{tail}"])
 
 
-def total(head: str, terms: Sequence[str], *, indent: int) -> str:
-    """Return ``head terms[0] + terms[1] + ...``, as a call where it would be longer than a line."""
-    line = head + " + ".join(terms)
-    return line if indent + len(line) <= LINE else wrap(f"{head}dynamics.total(", terms, ")", indent=indent)
+def total(head: str, terms: Sequence[str], tail: str = "", *, indent: int) -> str:
+    """Return ``head terms[0] + terms[1] + ... tail``, as a call where it would be longer than a line."""
+    line = f"{head}{' + '.join(terms)}{tail}"
+    return line if indent + len(line) <= LINE else wrap(f"{head}dynamics.total(", terms, f"){tail}", indent=indent)
 
 
 def table(rows: Sequence[Sequence[object]]) -> str:

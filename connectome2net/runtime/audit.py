@@ -31,10 +31,12 @@ def audit_dale(model: nn.Module) -> dict[str, int]:
 
     Returns:
         ``edges`` under Dale's law, ``violations`` among them (the other sign, or no number), and
-        ``free`` edges, to which the law does not apply.
+        ``free`` edges, to which the law does not apply. Gap junctions are not counted: the law is about transmitters.
     """
     edges = violations = free = 0
     for module in _projections(model):
+        if module.sign == "positive":
+            continue
         if module.sign_E is None:
             free += len(module.theta_E)
             continue

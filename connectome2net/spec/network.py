@@ -71,6 +71,11 @@ class Projection(Part):
         delay_steps: steps that a rate takes from the presynaptic to the postsynaptic cell, beside the one of every
             update.
         plasticity: names of rules of edges in ``network.plasticity``.
+        synapse: ``chemical``, or ``electrical``: gap junctions with a current ``g (v_pre - v_post)`` and a conductance
+            g that is never negative, between cells that have a voltage. A gap junction conducts both ways (Galarreta
+            and Hestrin 1999, doi 10.1038/47029; Gibson, Beierlein and Connors 1999, doi 10.1038/47035): it is two
+            edges of the table, (post, pre) and (pre, post), and each learns a conductance of its own.
+            ``normalise: none`` keeps what was measured symmetric.
     """
 
     name: Name
@@ -81,6 +86,7 @@ class Projection(Part):
     normalise: Literal["sum", "norm", "none", "all_inputs"] = "sum"
     delay_steps: Annotated[int, Field(ge=0, le=4096)] = 0
     plasticity: tuple[Name, ...] = ()
+    synapse: Literal["chemical", "electrical"] = "chemical"
 
 
 class LateralInhibition(Part):

@@ -5,7 +5,8 @@ Enters: a cells table and selectors. Leaves: cell indices.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,8 @@ import pyarrow.compute as pc
 
 from connectome2net.spec.model import Spec
 from connectome2net.spec.network import Network, Selector
+
+Value = TypeVar("Value")
 
 CONDITIONS = ("cell_type", "lamina", "ei_class")
 
@@ -37,6 +40,12 @@ def resolve(names: Sequence[str], network: Network) -> tuple[str, ...]:
     """Return population names with ``*`` written out, in the order of the spec."""
     every = tuple(population.name for population in network.populations)
     return every if "*" in names else tuple(names)
+
+
+def of_each(values: Mapping[str, Value], network: Network) -> dict[str, Value]:
+    """Return the value of each population that is named, or that ``*`` stands for."""
+    names = [population.name for population in network.populations]
+    return {name: values[name if name in values else "*"] for name in names if name in values or "*" in values}
 
 
 def projection_cells(

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from connectome2net.errors import Issue
+from connectome2net.spec.compatible import check_cells, check_synapses
 from connectome2net.spec.learnable import learning_issues
 from connectome2net.spec.model import Spec
 from connectome2net.spec.network import Network, feature_map
@@ -47,7 +48,8 @@ def validate(spec: Spec) -> list[Issue]:
     ]
     if edges or populations:
         return issues
-    return [*issues, *_projections(spec), *check_rules(spec), *_readout(spec)]
+    cells = [*check_cells(spec), *check_synapses(spec.network)]
+    return [*issues, *cells, *_projections(spec), *check_rules(spec), *_readout(spec)]
 
 
 def _account(spec: Spec) -> Iterator[Issue]:
@@ -219,7 +221,8 @@ def _projections(spec: Spec) -> Iterator[Issue]:
         claimed |= pairs
         if not edges[pairs].any():
             yield Issue(path, "no edge", "at least one", "remove the projection")
-        if projection.sign == "dale" and (wrong := int(unknown[pairs.any(1)].sum())):
+        chemical = projection.synapse == "chemical"
+        if chemical and projection.sign == "dale" and (wrong := int(unknown[pairs.any(1)].sum())):
             fix = "leave them out of the presynaptic populations, or declare the projection free"
             yield Issue(f"{path}/sign", f"{wrong} presynaptic cells of unknown class", "a class for each", fix)
         if projection.anatomy in ("total_size", "mean_size") and spec.edges.column("total_size_vx").null_count:

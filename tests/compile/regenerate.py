@@ -11,7 +11,7 @@ from connectome2net.compile.emit import emit
 from connectome2net.compile.lower import lower
 
 GOLDEN = Path(__file__).parent / "golden"
-NETWORKS = ("column", "feedforward", "pairs")
+NETWORKS = ("column", "feedforward", "pairs", "spiking", "graded")
 
 if __name__ == "__main__":
     GOLDEN.mkdir(exist_ok=True)

@@ -31,7 +31,7 @@ TEXTS = [
         "pairs",
         text(LINE, f"{LINE}, {LINE}"),
         "/",
-        'no JSON (the key "leak" twice in {"model": "rate", "leak": 0.5, "norm": "none"})',
+        'no JSON (the key "leak" twice in {"model": "rate", "leak": 0.5, "learn_leak": false, "norm',
         "a JSON object",
         "mend the text",
     ),

@@ -3,7 +3,7 @@
 Enters: a state and drives. Leaves: the state one step later.
 """
 
-# Axes: N cells, B batch.
+# Axes: N cells, P populations, B batch.
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from connectome2net.runtime.dynamics.drive import total
+from connectome2net.runtime.dynamics.cells import Cells
+from connectome2net.runtime.dynamics.drive import spread
 
 
 class Rates(NamedTuple):
@@ -31,64 +32,55 @@ class Rates(NamedTuple):
         return self.rate_NB
 
 
-class RateCells(nn.Module):
-    """Leaky rate units with a LayerNorm per population.
+class RateCells(Cells):
+    """Leaky rate units with a LayerNorm per population (Wilson and Cowan 1972, doi 10.1016/S0006-3495(72)86068-5).
 
-        rate <- (1 - leak) rate + leak gain relu(norm(drive) + noise)
-
-    The norm is over the cells of a population, for each image by itself, with a learned scale and threshold per
-    cell (Ba et al. 2016, arXiv 1607.06450). It does not depend on the batch.
+        rate <- (1 - leak) rate + leak gain relu(scale norm(drive) - threshold + noise)
 
     Args:
         populations: number of cells of each population, in the order of the rows.
-        leak: the part of a rate that one step replaces (dt / tau), above 0 and at most 1.
-        norm: ``layer``, or ``none``: then only the threshold is learned.
-        noise: standard deviation of Gaussian noise on the normalised drive, in training only.
-        gain: (N,) factor of each cell's rate; graded inhibition.
+        leak: the part of a rate that one step replaces (dt / tau), above 0 and at most 1; one number, or one of each
+            population.
+        learn_leak: the leak of each population is learned, as the sigmoid of a number, so that it stays within 0
+            and 1; it starts at ``leak``, below 1.
+        norm: as in ``Cells``; likewise ``noise`` and ``gain``.
+        noise: see ``norm``.
+        gain: see ``norm``.
     """
 
-    gain_N: Tensor | None
+    leak_N1: Tensor | None
 
     def __init__(
         self,
         *,
         populations: Sequence[int],
-        leak: float,
+        leak: float | Sequence[float],
         norm: str,
         noise: float,
+        learn_leak: bool = False,
         gain: Tensor | None = None,
     ) -> None:
-        super().__init__()
-        self.populations = list(populations)
+        super().__init__(populations=populations, norm=norm, noise=noise, gain=gain)
         self.leak = leak
-        self.norm = norm
-        self.noise = noise
-        cells = sum(populations)
-        self.scale_N = nn.Parameter(torch.ones(cells)) if norm == "layer" else None
-        self.threshold_N = nn.Parameter(torch.zeros(cells))
-        self.register_buffer("gain_N", None if gain is None else gain.clone(), persistent=False)
+        start_P = spread(leak, [1] * len(populations)).flatten().float()
+        self.leak_logit_P = nn.Parameter(torch.logit(start_P)) if learn_leak else None
+        of_cell = None if isinstance(leak, int | float) else spread(leak, populations).float()
+        self.register_buffer("leak_N1", of_cell, persistent=False)
 
     def rest(self, like: Tensor) -> Rates:
         """Return rates of zero, (N, B), for a batch as large as ``like``."""
-        return Rates(like.new_zeros(len(self.threshold_N), len(like)))
+        return Rates(self.zeros(like))
 
     def forward(self, state: Rates, *drives_NB: Tensor) -> Rates:
         """Return the state one step later; without any drive it is 0."""
-        drive_NB = total(*drives_NB) if drives_NB else torch.zeros_like(state.rate_NB)
-        if self.scale_N is not None:
-            drive_NB = self.normalise(drive_NB) * self.scale_N[:, None]
-        drive_NB = drive_NB - self.threshold_N[:, None]
-        if self.training and self.noise:
-            drive_NB = drive_NB + self.noise * torch.randn_like(drive_NB)
-        new_NB = torch.relu(drive_NB)
-        if self.gain_N is not None:
-            new_NB = new_NB * self.gain_N[:, None]
-        return Rates(new_NB if self.leak == 1 else torch.lerp(state.rate_NB, new_NB, self.leak))
+        new_NB = self.inhibit(torch.relu(self.current(state.rate_NB, drives_NB)))
+        if self.leak == 1 and self.leak_logit_P is None:
+            return Rates(new_NB)
+        return Rates(torch.lerp(state.rate_NB, new_NB, self.leaks()))
 
-    def normalise(self, drive_NB: Tensor) -> Tensor:
-        """Return drives with mean 0 and variance 1 over the cells of each population."""
-        parts = []
-        for part_NB in torch.split(drive_NB, self.populations):
-            variance, mean = torch.var_mean(part_NB, dim=0, correction=0, keepdim=True)
-            parts.append((part_NB - mean) * torch.rsqrt(variance + 1e-5))
-        return parts[0] if len(parts) == 1 else torch.cat(parts)
+    def leaks(self) -> Tensor | float:
+        """Return the leak of all cells, or of each cell, (N, 1)."""
+        if self.leak_logit_P is not None:
+            size_P = torch.tensor(self.populations, device=self.leak_logit_P.device)
+            return torch.sigmoid(self.leak_logit_P).repeat_interleave(size_P)[:, None]
+        return self.leak if self.leak_N1 is None else self.leak_N1  # type: ignore[return-value]
