@@ -5,6 +5,7 @@ Enters: parsed JSON. Leaves: frozen models, one for each kind of cell; the equat
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag
@@ -21,17 +22,15 @@ Norm = Literal["layer", "none"]
 
 
 def _form(value: Any) -> str:
-    return "plain" if isinstance(value, str | int | float) else "parts"
+    return "parts" if isinstance(value, Mapping | Part) else "plain"
 
 
 OneOrEach = Discriminator(_form)
 """One number for all cells, or one for each population."""
 
-Leaks = Annotated[
-    Annotated[Leak, Tag("plain")] | Annotated[dict[Who, Leak], Field(min_length=1), InOrder, Tag("parts")], OneOrEach
-]
+Leaks = Annotated[Annotated[Leak, Tag("plain")] | Annotated[dict[Who, Leak], InOrder, Tag("parts")], OneOrEach]
 Times = Annotated[
-    Annotated[Positive, Tag("plain")] | Annotated[dict[Who, Positive], Field(min_length=1), InOrder, Tag("parts")],
+    Annotated[Positive, Tag("plain")] | Annotated[dict[Who, Positive], InOrder, Tag("parts")],
     OneOrEach,
 ]
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import oracle_cells
 
 from connectome2net.spec import Spec
 
@@ -25,8 +26,7 @@ class Learned:
     attention: dict[str, Array] = field(default_factory=dict)
     seen: Array = field(default_factory=lambda: np.zeros(0))  # (driven cells, features)
     strength: dict[str, Array] = field(default_factory=dict)  # per projection, (cells, cells)
-    scale: Array | None = None  # (cells,)
-    threshold: Array = field(default_factory=lambda: np.zeros(0))  # (cells,)
+    own: dict[str, Array] = field(default_factory=dict)  # numbers of the cells by name, (cells, ...)
     readout: Array = field(default_factory=lambda: np.zeros(0))  # (classes, cells)
     bias: Array = field(default_factory=lambda: np.zeros(0))  # (classes,)
 
@@ -65,7 +65,7 @@ def anatomy(spec: Spec, projection: Any) -> Array:
     if projection.normalise != "none":
         total = measured.sum(1) if projection.normalise == "sum" else np.sqrt((measured**2).sum(1))
         measured = measured / np.where(total == 0, 1, total)[:, None]
-    if projection.sign == "dale":
+    if projection.sign == "dale" and projection.synapse == "chemical":
         measured = measured * np.where(column(spec, "ei_class") == "excitatory", 1, -1)
     return single(measured)
 
@@ -165,19 +165,45 @@ def image_drive(spec: Spec, learned: Learned, feature: Array) -> Array:
     return drive
 
 
-def step(spec: Spec, learned: Learned, drive: Array, updated: list[str], rate: Array) -> Array:
+def rest(spec: Spec, learned: Learned, batch: int) -> dict[str, Array]:
+    """The state of all cells before the first step."""
+    inhibitory = column(spec, "ei_class") == "inhibitory"
+    state: dict[str, Array] = {}
+    for name, cells in members(spec).items():
+        own = {key: value[cells] for key, value in learned.own.items()}
+        all_inhibitory = bool(inhibitory[cells].all())
+        part = oracle_cells.rest(spec.network.dynamics, own, gain(spec)[cells], name, batch, all_inhibitory)
+        for key, value in part.items():
+            state.setdefault(key, np.zeros((spec.cells.num_rows, *value.shape[1:])))[cells] = value
+    return state
+
+
+def step(
+    spec: Spec, learned: Learned, drive: Array, junction: Any, updated: list[str], state: dict[str, Array]
+) -> dict[str, Array]:
     """One synchronous step of the populations that are updated."""
-    form, new = spec.network.dynamics, rate.copy()
+    new = {name: value.copy() for name, value in state.items()}
+    inhibitory = column(spec, "ei_class") == "inhibitory"
     for name in updated:
         cells = members(spec)[name]
-        x = drive[cells]
-        if form.norm == "layer":
-            x = (x - x.mean(0)) / np.sqrt(x.var(0) + 1e-5) * learned.scale[cells, None]
-        x = np.maximum(x - learned.threshold[cells, None], 0)
-        if spec.network.inhibition is not None:
-            x = x * inhibition(spec)[cells, None]
-        new[cells] = (1 - form.leak) * rate[cells] + form.leak * x
+        part = oracle_cells.step(
+            spec.network.dynamics,
+            {key: value[cells] for key, value in learned.own.items()},
+            gain(spec)[cells],
+            name,
+            drive[..., cells, :],
+            None if junction is None else [value[cells] for value in junction],
+            {key: value[cells] for key, value in state.items()},
+            bool(inhibitory[cells].all()),
+        )
+        for key, value in part.items():
+            new[key][cells] = value
     return new
+
+
+def gain(spec: Spec) -> Array:
+    """The factor of graded inhibition, (cells, 1)."""
+    return np.ones((spec.cells.num_rows, 1)) if spec.network.inhibition is None else inhibition(spec)[:, None]
 
 
 def inhibition(spec: Spec) -> Array:
@@ -195,20 +221,33 @@ def forward(spec: Spec, learned: Learned, image: Array) -> Array:
     """Logits (B, K) of images (B, 1, H, W), in evaluation mode."""
     network = spec.network
     seen = image_drive(spec, learned, front_end(spec, learned, image))
-    weights = [anatomy(spec, item) * learned.strength[item.name] for item in network.projections]
-    rate = np.zeros_like(seen)
-    past = [rate]
+    weights = {item.name: anatomy(spec, item) * learned.strength[item.name] for item in network.projections}
+    split = network.dynamics.model in ("conductance", "elm")
+    state = rest(spec, learned, len(image))
+    past = [state["rate"]]
     for phase in network.schedule:
         for _ in range(phase.steps):
-            drive = seen + sum(
-                matrix @ past[max(0, len(past) - 1 - item.delay_steps)]
-                for matrix, item in zip(weights, network.projections, strict=True)
-            )
-            before, rate = rate, step(spec, learned, drive, resolved(spec, phase.populations), rate)
-            past.append(rate)
-            if phase.tolerance is not None and np.abs(rate - before).max() <= phase.tolerance:
+            drive = parts(seen) if split else seen
+            junction = None
+            for item in network.projections:
+                if item.synapse == "electrical":
+                    g = weights[item.name]
+                    through = np.stack([np.tile(g.sum(1)[:, None], len(image)), g @ state["v"]])
+                    junction = through if junction is None else junction + through
+                    continue
+                matrix = parts(weights[item.name]) if split else weights[item.name]
+                drive = drive + matrix @ past[max(0, len(past) - 1 - item.delay_steps)]
+            before, state = state, step(spec, learned, drive, junction, resolved(spec, phase.populations), state)
+            past.append(state["rate"])
+            change = max(np.abs(state[name] - before[name]).max() for name in state)
+            if phase.tolerance is not None and change <= phase.tolerance:
                 break
-    return (learned.readout @ rate).T + learned.bias
+    return (learned.readout @ state["read"]).T + learned.bias
+
+
+def parts(values: Array) -> Array:
+    """The positive and the negative part, (2, ...)."""
+    return np.stack([np.maximum(values, 0), np.maximum(-values, 0)])
 
 
 def learned_by(model: Any, spec: Spec) -> Learned:
@@ -217,14 +256,14 @@ def learned_by(model: Any, spec: Spec) -> Learned:
 
     of, cells = members(spec), spec.cells.num_rows
     state = {name: value.detach().double().numpy() for name, value in model.named_parameters()}
-    learned = Learned(seen=state["input.weight_NF"], threshold=np.zeros(cells), bias=state["readout.linear.bias"])
+    learned = Learned(seen=state["input.weight_NF"], bias=state["readout.linear.bias"])
     rows = {group.name: np.concatenate([of[name] for name in group.populations]) for group in model.program.groups}
-    for name in rows:
-        learned.threshold[rows[name]] = state[f"cells_{name}.threshold_N"]
-    if spec.network.dynamics.norm == "layer":
-        learned.scale = np.zeros(cells)
-        for name in rows:
-            learned.scale[rows[name]] = state[f"cells_{name}.scale_N"]
+    for group in model.program.groups:
+        for key in (name.removeprefix(f"cells_{group.name}.") for name in state if name.startswith("cells_")):
+            if (value := state.get(f"cells_{group.name}.{key}")) is not None:
+                if key.endswith("_P"):
+                    value = np.repeat(value, [len(of[name]) for name in group.populations])
+                learned.own.setdefault(key, np.zeros((cells, *value.shape[1:])))[rows[group.name]] = value
     for block in model.program.blocks:
         matrix = model.get_submodule(f"W_{block.name}")
         with torch.no_grad():
