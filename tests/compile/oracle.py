@@ -165,39 +165,52 @@ def image_drive(spec: Spec, learned: Learned, feature: Array) -> Array:
     return drive
 
 
-def rest(spec: Spec, learned: Learned, batch: int) -> dict[str, Array]:
-    """The state of all cells before the first step."""
-    inhibitory = column(spec, "ei_class") == "inhibitory"
-    state: dict[str, Array] = {}
+@dataclass
+class Part:
+    """The cells of one population."""
+
+    name: str
+    cells: list[int]
+    own: dict[str, Array]
+    gain: Array
+    inhibitory: bool
+
+
+def populations(spec: Spec, learned: Learned) -> dict[str, Part]:
+    inhibitory, factor, found = column(spec, "ei_class") == "inhibitory", gain(spec), {}
     for name, cells in members(spec).items():
         own = {key: value[cells] for key, value in learned.own.items()}
-        all_inhibitory = bool(inhibitory[cells].all())
-        part = oracle_cells.rest(spec.network.dynamics, own, gain(spec)[cells], name, batch, all_inhibitory)
-        for key, value in part.items():
-            state.setdefault(key, np.zeros((spec.cells.num_rows, *value.shape[1:])))[cells] = value
+        found[name] = Part(name, cells, own, factor[cells], bool(inhibitory[cells].all()))
+    return found
+
+
+def rest(spec: Spec, parts_of: dict[str, Part], batch: int) -> dict[str, Array]:
+    """The state of all cells before the first step."""
+    state: dict[str, Array] = {}
+    for part in parts_of.values():
+        form = spec.network.dynamics
+        resting = oracle_cells.rest(form, part.own, part.gain, part.name, batch, part.inhibitory)
+        for key, value in resting.items():
+            state.setdefault(key, np.zeros((spec.cells.num_rows, *value.shape[1:])))[part.cells] = value
     return state
 
 
-def step(
-    spec: Spec, learned: Learned, drive: Array, junction: Any, updated: list[str], state: dict[str, Array]
-) -> dict[str, Array]:
+def step(spec: Spec, updated: list[Part], drive: Array, junction: Any, state: dict[str, Array]) -> dict[str, Array]:
     """One synchronous step of the populations that are updated."""
     new = {name: value.copy() for name, value in state.items()}
-    inhibitory = column(spec, "ei_class") == "inhibitory"
-    for name in updated:
-        cells = members(spec)[name]
-        part = oracle_cells.step(
+    for part in updated:
+        changed = oracle_cells.step(
             spec.network.dynamics,
-            {key: value[cells] for key, value in learned.own.items()},
-            gain(spec)[cells],
-            name,
-            drive[..., cells, :],
-            None if junction is None else [value[cells] for value in junction],
-            {key: value[cells] for key, value in state.items()},
-            bool(inhibitory[cells].all()),
+            part.own,
+            part.gain,
+            part.name,
+            drive[..., part.cells, :],
+            None if junction is None else [value[part.cells] for value in junction],
+            {key: value[part.cells] for key, value in state.items()},
+            part.inhibitory,
         )
-        for key, value in part.items():
-            new[key][cells] = value
+        for key, value in changed.items():
+            new[key][part.cells] = value
     return new
 
 
@@ -223,9 +236,11 @@ def forward(spec: Spec, learned: Learned, image: Array) -> Array:
     seen = image_drive(spec, learned, front_end(spec, learned, image))
     weights = {item.name: anatomy(spec, item) * learned.strength[item.name] for item in network.projections}
     split = network.dynamics.model in ("conductance", "elm")
-    state = rest(spec, learned, len(image))
+    of = populations(spec, learned)
+    state = rest(spec, of, len(image))
     past = [state["rate"]]
     for phase in network.schedule:
+        updated = [of[name] for name in resolved(spec, phase.populations)]
         for _ in range(phase.steps):
             drive = parts(seen) if split else seen
             junction = None
@@ -237,7 +252,7 @@ def forward(spec: Spec, learned: Learned, image: Array) -> Array:
                     continue
                 matrix = parts(weights[item.name]) if split else weights[item.name]
                 drive = drive + matrix @ past[max(0, len(past) - 1 - item.delay_steps)]
-            before, state = state, step(spec, learned, drive, junction, resolved(spec, phase.populations), state)
+            before, state = state, step(spec, updated, drive, junction, state)
             past.append(state["rate"])
             change = max(np.abs(state[name] - before[name]).max() for name in state)
             if phase.tolerance is not None and change <= phase.tolerance:
