@@ -137,6 +137,7 @@ class Equilibrium(Node):
     kind: Literal["equilibrium"]
     nudge: Positive
     nudging: Literal["symmetric", "one_sided"]
+    direction: Literal["forward", "backward"]
 
 
 class FeedbackAlignment(Node):

@@ -9,7 +9,8 @@ c = dL/dr, it moves by ``-nudge (1 - D W)^-1 D c``. The gradient of the drive, b
 rates move. The gradient of an edge is then the local product of that movement with the presynaptic rate.
 
 Scellier and Bengio 2017, doi 10.3389/fncom.2017.00024. With directed edges it is an approximation, and no energy falls
-(Scellier et al. 2018, arXiv 1808.04873); ``gradients.gradient_angles`` says how good it is.
+(Scellier et al. 2018, arXiv 1808.04873); ``gradients.gradient_angles`` says how good it is. If what a push changes
+travels against the edges, ``dr = D (W^T dr + p)``, it is exact for any W (Scurria et al. 2026, arXiv 2602.03670).
 """
 
 # Axes: N cells, B batch.
@@ -18,7 +19,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import torch
@@ -39,6 +39,7 @@ def settle(
     tolerance: float,
     nudge: float,
     nudging: str,
+    direction: str,
 ) -> list[Any]:
     """Return the states at the fixed point.
 
@@ -52,8 +53,9 @@ def settle(
         nudge: the largest push of a cell on each image, in units of its drive; the gradient is scaled back.
         nudging: ``one_sided``: one nudged phase, to a lower loss; ``symmetric``: another to a higher loss, which
             cancels the error of first order (Laborieux et al. 2021, doi 10.3389/fnins.2021.633674).
+        direction: in which what a push changes travels: ``forward``, along the edges, or ``backward``, against them.
     """
-    phase = _Phase(cells, drives, steps, nudge, nudging)
+    phase = _Phase(cells, drives, steps, nudge, nudging, direction)
     if are_exact():
         return repeat(phase.step, states, steps=steps, tolerance=tolerance)
     with torch.no_grad():
@@ -82,12 +84,36 @@ class _Phase:
     steps: int
     nudge: float
     nudging: str
+    direction: str
 
-    def step(self, *states: Any, push: Sequence[Tensor] = ()) -> list[Any]:
-        """Return the states one step later, with a push of each group if there is one."""
-        pushes = [[push_NB] for push_NB in push] or [[] for _ in states]
-        groups = zip(self.cells, states, self.drives(*states), pushes, strict=True)
-        return [cell(state, *terms, *pushed) for cell, state, terms, pushed in groups]
+    def step(self, *states: Any) -> list[Any]:
+        """Return the states one step later."""
+        groups = zip(self.cells, states, self.drives(*states), strict=True)
+        return [cell(state, *terms) for cell, state, terms in groups]
+
+    def nudged(self, free: Sequence[Any], push: Sequence[Tensor]) -> Callable[..., list[Any]]:
+        """Return a step with a push of each group."""
+        changed = self._backward(free) if self.direction == "backward" else self.drives
+
+        def step(*states: Any) -> list[Any]:
+            groups = zip(self.cells, states, changed(*states), push, strict=True)
+            return [cell(state, *terms, push_NB) for cell, state, terms, push_NB in groups]
+
+        return step
+
+    def _backward(self, free: Sequence[Any]) -> Callable[..., list[list[Tensor]]]:
+        """Return drives that are those of the fixed point, and ``W^T (rate - rate there)``."""
+        with torch.enable_grad():
+            rates = [state.rate_NB.detach().requires_grad_() for state in free]
+            there = self.drives(*(state._replace(rate_NB=rate_NB) for state, rate_NB in zip(free, rates, strict=True)))
+            driven = [total(*terms, torch.zeros_like(rate_NB)) for terms, rate_NB in zip(there, rates, strict=True)]
+
+        def drives(*states: Any) -> list[list[Tensor]]:
+            moved = [state.rate_NB - rate_NB.detach() for state, rate_NB in zip(states, rates, strict=True)]
+            back = torch.autograd.grad(driven, rates, moved, retain_graph=True, materialize_grads=True)
+            return [[drive_NB.detach(), back_NB] for drive_NB, back_NB in zip(driven, back, strict=True)]
+
+        return drives
 
     def gradient_of_drives(self, free: Sequence[Any], gradients: Sequence[Tensor], *, tolerance: float) -> list[Tensor]:
         """Return the gradient of the drive of each group, from that of its rates."""
@@ -96,7 +122,7 @@ class _Phase:
 
         def movement(direction: int) -> list[Tensor]:
             push = [direction * gradient_NB / size_B for gradient_NB in gradients]
-            moved = repeat(partial(self.step, push=push), free, steps=self.steps, tolerance=tolerance)
+            moved = repeat(self.nudged(free, push), free, steps=self.steps, tolerance=tolerance)
             return [(after.rate_NB - before.rate_NB) * size_B for before, after in zip(free, moved, strict=True)]
 
         down = movement(-1)

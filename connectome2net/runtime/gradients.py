@@ -52,8 +52,8 @@ def gradient_angles(model: nn.Module, image_BCHW: Tensor, label_B: Tensor) -> di
     learned = _gradient(model, image_BCHW, label_B)
     with exact_gradients():
         exact = _gradient(model, image_BCHW, label_B)
-    angles = {part: _angle(learned[part], exact[part]) for part in exact}
-    return angles | {"all": _angle(*(torch.cat(list(parts.values())) for parts in (learned, exact)))}
+    angles = {part: angle(learned[part], exact[part]) for part in exact}
+    return angles | {"all": angle(*(torch.cat(list(parts.values())) for parts in (learned, exact)))}
 
 
 def _gradient(model: nn.Module, image_BCHW: Tensor, label_B: Tensor) -> dict[str, Tensor]:
@@ -70,7 +70,8 @@ def _gradient(model: nn.Module, image_BCHW: Tensor, label_B: Tensor) -> dict[str
     return {part: torch.cat(rows) for part, rows in parts.items()}
 
 
-def _angle(one: Tensor, other: Tensor) -> float:
+def angle(one: Tensor, other: Tensor) -> float:
+    """Return the angle between two rows of numbers in degrees; NaN where one of them is zero."""
     # Half of it, as an arc tangent: the arc cosine of nearly 1 has half of the digits only (Kahan 2006).
     one, other = one / one.norm(), other / other.norm()
     return math.degrees(2 * math.atan2(float((one - other).norm()), float((one + other).norm())))

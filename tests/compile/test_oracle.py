@@ -120,9 +120,22 @@ def images(spec: Spec, count: int) -> torch.Tensor:
     return torch.rand(size, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
 
 
-@pytest.mark.parametrize("name", SPECS)
+OTHER_GRADIENT: dict[str, Any] = {
+    "column, equilibrium": lambda: twelve_cells(
+        "column",
+        front_end=SMALL,
+        dynamics={"leak": 0.5, "norm": "none"},
+        learning={"kind": "equilibrium"},
+        **phases(("*",), steps=50, tolerance=1e-3),
+    ),
+    "pairs, feedback alignment": lambda: twelve_cells("pairs", learning={"kind": "feedback_alignment"}),
+}
+"""Ways of learning whose gradient is not that of the network: see tests/runtime."""
+
+
+@pytest.mark.parametrize("name", [*SPECS, *OTHER_GRADIENT])
 def test_values_equal_the_dense_network(name: str, tmp_path: Path) -> None:
-    spec = SPECS[name]()
+    spec = (SPECS | OTHER_GRADIENT)[name]()
     model, image = compiled(spec, tmp_path), images(spec, 5)
     expected = oracle.forward(spec, oracle.learned_by(model, spec), image.numpy())
     assert np.ptp(expected, axis=0).max() > 1e-2, "logits that do not depend on the image prove nothing"

@@ -47,6 +47,9 @@ OFF: list[tuple[str, str, Any]] = [
     ("pairs", "input/neighbourhood", 1),
     ("column", "front_end/blocks", []),
     ("column", "schedule/0/steps", 7),
+    ("column", "schedule/0/checkpoint", 2),
+    ("column", "learning", {"kind": "reservoir"}),
+    ("pairs", "learning", {"kind": "feedback_alignment"}),
 ]
 
 
