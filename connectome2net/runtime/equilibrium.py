@@ -51,8 +51,9 @@ def settle(
         tolerance: a free phase ends where no rate changes by more than this in a step; a nudged one, whose changes are
             of the size of the nudge, at ``nudge * tolerance``.
         nudge: the largest push of a cell on each image, in units of its drive; the gradient is scaled back.
-        nudging: ``one_sided``: one nudged phase, to a lower loss; ``symmetric``: another to a higher loss, which
-            cancels the error of first order (Laborieux et al. 2021, doi 10.3389/fnins.2021.633674).
+        nudging: ``one_sided``: a phase with a push to a lower loss and one without; ``symmetric``: one with a push to
+            a lower loss and one to a higher, which cancels the error of first order (Laborieux et al. 2021, doi
+            10.3389/fnins.2021.633674).
         direction: in which what a push changes travels: ``forward``, along the edges, or ``backward``, against them.
     """
     phase = _Phase(cells, drives, steps, nudge, nudging, direction)
@@ -126,9 +127,10 @@ class _Phase:
             return [(after.rate_NB - before.rate_NB) * size_B for before, after in zip(free, moved, strict=True)]
 
         down = movement(-1)
-        if self.nudging == "one_sided":
-            return [-down_NB for down_NB in down]
-        return [(up_NB - down_NB) / 2 for up_NB, down_NB in zip(movement(+1), down, strict=True)]
+        if self.nudging == "symmetric":
+            return [(up_NB - down_NB) / 2 for up_NB, down_NB in zip(movement(+1), down, strict=True)]
+        # Rates that had not quite come to rest move without any push, too.
+        return [rest_NB - down_NB for rest_NB, down_NB in zip(movement(0), down, strict=True)]
 
 
 class _FixedPoint(torch.autograd.Function):

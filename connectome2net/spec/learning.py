@@ -22,14 +22,14 @@ class Equilibrium(Part):
     Attributes:
         nudge: the largest push of a cell, in units of its drive.
         nudging: ``symmetric``: up and down, so that errors of first order in the nudge cancel (Laborieux et al. 2021,
-            doi 10.3389/fnins.2021.633674); ``one_sided``: only to a lower loss, for half the time.
+            doi 10.3389/fnins.2021.633674); ``one_sided``: only to a lower loss.
         direction: in which what a push changes travels: ``forward``, along the edges, as rates do; or ``backward``,
             against them, which gives the exact gradient of a directed graph and is a control rather than a
             hypothesis (Scurria et al. 2026, arXiv 2602.03670).
     """
 
     kind: Literal["equilibrium"]
-    nudge: Positive = 0.1
+    nudge: Positive = 0.01
     nudging: Literal["symmetric", "one_sided"] = "symmetric"
     direction: Literal["forward", "backward"] = "forward"
 
