@@ -106,13 +106,14 @@ def extract(source: str | None, out: Path, force: bool, **choices: Any) -> None:
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path), default=Path("spec.json"))
 @click.option("--figure", type=click.Path(path_type=Path), metavar="FILE", help="Draw the column: .png, .svg or .pdf.")
+@backend_option
 @trust_option
 @as_json
-def inspect(path: Path, figure: Path | None, trust: bool, as_json: bool) -> None:
+def inspect(path: Path, figure: Path | None, backend: str | None, trust: bool, as_json: bool) -> None:
     """Show a spec, a compiled network or a run at a glance.
 
     Of a spec the column, the network and what was lost on the way; of a network and a run the audits and the spectrum
-    of its weights, before and after training.
+    of its weights, before and after training, and how each projection is computed.
     """
     if (path / "run.json").is_file() or (path / "program.json").is_file():
         from connectome2net.cli.show import show_network
@@ -120,8 +121,10 @@ def inspect(path: Path, figure: Path | None, trust: bool, as_json: bool) -> None
 
         if figure is not None:
             raise click.UsageError("--figure draws the column of a spec; leave it out here")
-        found = inspect_network(path, trust=trust)
+        found = inspect_network(path, backend=backend or "program", trust=trust)
         _print_json(found) if as_json else show_network(found)
+    elif backend is not None:
+        raise click.UsageError("--backend is of a compiled network; leave it out here")
     else:
         _inspect_spec(path, figure, as_json)
 

@@ -38,11 +38,12 @@ def examine(model: nn.Module, *, quick: bool = False) -> dict[str, Any]:
     return found | {"silence": audit_silence(model), "spectrum": spectral_report(model, quick=quick)}
 
 
-def inspect_network(path: str | Path, *, trust: bool = False) -> dict[str, Any]:
+def inspect_network(path: str | Path, *, backend: str = "program", trust: bool = False) -> dict[str, Any]:
     """Return what a compiled folder or a run holds.
 
     Args:
         path: a compiled folder, or a run.
+        backend: how sparse products are computed; see ``load``.
         trust: run a model.py that was changed by hand.
 
     Returns:
@@ -58,9 +59,9 @@ def inspect_network(path: str | Path, *, trust: bool = False) -> dict[str, Any]:
     folder = Path(path)
     run = _run(folder / "run.json")
     if run is None:
-        fresh = load(folder, trust=trust)
+        fresh = load(folder, backend=backend, trust=trust)
     else:
-        fresh = load(folder / "compiled", seed=run["seed"], classes=run.pop("classes"), trust=trust)
+        fresh = load(folder / "compiled", seed=run["seed"], classes=run.pop("classes"), backend=backend, trust=trust)
     counts = parameter_counts(fresh)
     found = _compiled(fresh) | {"parameters": counts, "trainable_parameters": sum(counts.values())}
     found["before"] = examine(fresh)
@@ -107,6 +108,7 @@ def _compiled(model: nn.Module) -> dict[str, Any]:
 
 def _projection(model: nn.Module, block: Any) -> dict[str, Any]:
     """Return the row of one matrix; every key is a column of the table that ``c2n inspect`` prints."""
+    matrix: Any = getattr(model, f"W_{block.name}")
     return {
         "matrix": f"W_{block.name}",
         "pre": block.pre,
@@ -115,4 +117,6 @@ def _projection(model: nn.Module, block: Any) -> dict[str, Any]:
         "rules": ", ".join(block.rules) or "-",
         "edges": block.edges,
         "synapses": block.synapses,
+        "backend": matrix.backend,
+        "reason": matrix.reason,
     }

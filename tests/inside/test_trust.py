@@ -56,6 +56,16 @@ def test_a_compiled_folder(run: Path) -> None:
     assert found["trainable_parameters"] == sum(found["parameters"].values())
 
 
+def test_how_each_projection_is_computed(run: Path) -> None:
+    row = inspect_network(run, backend="gather")["projections"][0]
+    assert (row["backend"], row["reason"]) == ("gather", "asked for")
+    shown = CliRunner().invoke(cli.c2n, ["inspect", str(run / "compiled"), "--backend", "csr"])
+    assert "csr" in shown.output
+    assert "asked for" in shown.output
+    refused = CliRunner().invoke(cli.c2n, ["inspect", str(run / "nothing"), "--backend", "csr"])
+    assert refused.exit_code == 2
+
+
 def test_the_command_shows_both(run: Path) -> None:
     def answer(*words: str) -> Any:
         return CliRunner().invoke(cli.c2n, ["inspect", *words], catch_exceptions=False)
