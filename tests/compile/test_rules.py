@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from pathlib import Path
 from typing import Any, get_args
 
+import dense_rules
+import numpy as np
 import pytest
 import torch
 from columns import network_data, twelve_cells
-from pydantic import TypeAdapter
 from test_emit import is_formatted
 from torch.nn import functional as F
 
@@ -19,12 +19,11 @@ from connectome2net.compile.emit import emit
 from connectome2net.compile.lower import lower
 from connectome2net.compile.parameters import count_parameters
 from connectome2net.compile.program import Program
-from connectome2net.compile.rules import KINDS, lower_rules
+from connectome2net.compile.rules import KINDS
 from connectome2net.load import parameter_counts
 from connectome2net.runtime import plasticity
 from connectome2net.runtime.audit import audit_dale
 from connectome2net.spec import Spec
-from connectome2net.spec.part import Part
 from connectome2net.spec.plasticity import Rule
 from connectome2net.spec.validate import validate
 
@@ -77,19 +76,36 @@ def test_every_rule_is_here() -> None:
     assert RULES.keys() | REWIRING.keys() | OF_SPIKES.keys() | OF_CELLS.keys() == KINDS.keys()
 
 
+@pytest.mark.parametrize("model", ["lif", "izhikevich"])
 @pytest.mark.parametrize("name", OF_SPIKES)
-def test_rules_of_spikes_are_told_how_long_a_step_is(name: str) -> None:
-    network = twelve_cells("pairs").network
-    rule = TypeAdapter(Rule).validate_python({"rule": name} | OF_SPIKES[name])
-    projections = [network.projections[0].model_copy(update={"plasticity": ("it",)})]
-    spiking = type("Spiking", (Part,), {"__annotations__": {"dt_ms": float}})(dt_ms=2.0)
-    changes = {"plasticity": {"it": rule}, "projections": projections, "dynamics": spiking}
-    (lowered,) = lower_rules(network.model_copy(update=changes))
-    assert lowered.arguments == OF_SPIKES[name] | {"dt_ms": 2.0}
-    assert lowered.needs_steps
-    kind = getattr(plasticity, lowered.kind)
-    arguments = inspect.signature(kind).parameters.keys() - {"projection"}
-    assert lowered.arguments.keys() == arguments
+def test_a_rule_of_spikes_runs_from_a_spec_and_equals_its_equation(name: str, model: str, tmp_path: Path) -> None:
+    """On the spikes that the compiled cells fired; the dense equation sums them pair by pair."""
+    network = network_data("pairs") | {"dynamics": {"model": model}, "schedule": [{"populations": ["*"], "steps": 30}]}
+    for item in network["projections"]:
+        item["plasticity"] = ["it"] * ((name == "inhibitory_stdp") == (item["pre"] == ["I"]))
+    spec = twelve_cells("pairs", **network | {"plasticity": {"it": {"rule": name} | OF_SPIKES[name]}})
+    assert validate(spec) == []
+    (rule,) = lower(spec)[0].rules
+    assert rule.arguments == OF_SPIKES[name] | {"dt_ms": spec.network.dynamics.dt_ms}
+    model = load(compile_spec(spec, out=tmp_path / "compiled")).double()
+    torch.manual_seed(0)
+    model.cells_all.threshold_N.data.fill_(-1.0)  # so that enough of twelve cells fire
+    model(torch.rand(6, 1, 12, 16, dtype=torch.float64))
+    spikes = np.stack(model.activity["all"].steps_T)
+    assert set(np.unique(spikes)) == {0, 1}
+    expected = {}
+    for block in (item for item in model.program.blocks if item.rules):
+        matrix = model.get_submodule(f"W_{block.name}")
+        mask = matrix.pattern.rows(torch.ones(block.edges)).to_dense().bool().numpy()
+        before, sign = np.zeros(mask.shape), np.zeros(mask.shape)
+        before[mask], sign[mask] = matrix.strength_E().detach(), matrix.sign_E
+        after = dense_rules.RULES[name][2](before, sign, spikes, spikes, None, {}, **rule.arguments)[mask]
+        expected[block.name] = torch.tensor(after)
+    model.plasticity_step()
+    for name, strength_E in expected.items():
+        found_E = model.get_submodule(f"W_{name}").strength_E().detach()
+        torch.testing.assert_close(found_E, strength_E, rtol=1e-6, atol=1e-6)
+    assert max(float((strength_E - 1).abs().max()) for strength_E in expected.values()) > 1e-3
 
 
 @pytest.mark.parametrize("name", RULES | REWIRING)

@@ -6,11 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from columns import twelve_cells
 from corrupting import CHANGE, Case, both, check, put
-
-from connectome2net.spec import Spec
-from connectome2net.spec.rules import check_rules
 
 RULE = "/network/plasticity/oja"
 PROJECTION = "/network/projections"
@@ -74,6 +70,18 @@ CASES = [
         "remove one",
     ),
     Case(
+        "rule of thresholds",
+        "column",
+        both(
+            put("/network/dynamics", {"model": "elm"}),
+            put("/network/plasticity/it", {"rule": "intrinsic", "rate": 0.1, "target": 1.0}),
+        ),
+        "/network/plasticity/it/rule",
+        "intrinsic, with elm cells",
+        "cells with a threshold: rate or lif or izhikevich or conductance",
+        "set it to null, or use another model in dynamics",
+    ),
+    Case(
         "rule of cells in a projection",
         "pairs",
         both(
@@ -134,16 +142,3 @@ CASES = [
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_one_corruption_gives_exactly_its_issue(tmp_path: Path, case: Case) -> None:
     check(case, tmp_path)
-
-
-def test_a_rule_of_thresholds_wants_cells_that_have_one() -> None:
-    rules = {"it": {"rule": "intrinsic", "rate": 0.1, "target": 1.0}}
-    spec = twelve_cells("column", plasticity=rules)
-    document = spec.document
-    other = document.network.dynamics.model_copy(update={"model": "elm"})
-    network = document.network.model_copy(update={"dynamics": other})
-    (issue,) = check_rules(Spec(document.model_copy(update={"network": network}), spec.cells, spec.edges))
-    assert str(issue) == (
-        "/network/plasticity/it/rule: found intrinsic, with elm cells; wanted cells with a threshold: "
-        "rate or lif or izhikevich or conductance -> set it to null, or use another model in dynamics"
-    )
