@@ -188,7 +188,9 @@ def _paragraphs(program: Program, phase: Phase) -> list[str]:
     step = [*calls, *(f"past_{group} = [*past_{group}, state_{group}.rate_NB]" for group in past)]
     changing = [*(f"state_{drive.group}" for drive in phase.drives), *(f"past_{group}" for group in past)]
     names = [_drive_name(program, drive) for drive in constant]
-    names += [f"state_{group}" for group in past if group not in changed]
+    beyond = {block.pre for block in program.blocks for drive in phase.drives if block.name in drive.junctions}
+    held = (beyond | set(past)) - changed
+    names += [f"state_{group.name}" for group in program.groups if group.name in held]
     return [above, *unrolled(phase, step, changing=changing, constant=names)]
 
 

@@ -48,6 +48,9 @@ def _equilibrium(network: Network) -> Iterator[Issue]:
     elif form.norm != "none":
         wanted = "'none': a norm couples the cells, and a nudge then has an answer that is no gradient"
         yield Issue("/network/dynamics/norm", repr(form.norm), wanted, f"set norm to none, {BY_BACKPROPAGATION}")
+    if form.model == "rate" and form.learn_leak:
+        wanted = "false: a leak does not move the fixed point, so there is nothing to learn it from"
+        yield Issue("/network/dynamics/learn_leak", "true", wanted, f"set it to false, {BY_BACKPROPAGATION}")
     if network.noise is not None:
         wanted = "null: the difference of two fixed points is divided by the nudge, and so is the noise"
         yield Issue("/network/noise", "noise", wanted, f"set noise to null, {BY_BACKPROPAGATION}")

@@ -205,3 +205,26 @@ def test_the_real_column_equals_the_dense_network(network: str, shared_data: Pat
     model, image = compiled(spec, tmp_path), images(spec, 2)
     expected = oracle.forward(spec, oracle.learned_by(model, spec), image.numpy())
     np.testing.assert_allclose(model(image).detach().numpy(), expected, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("network", ["graded", "spiking"])
+def test_checkpoints_change_nothing_where_voltages_cross_from_cells_that_wait(network: str, tmp_path: Path) -> None:
+    """Gap junctions between two groups, each updated while the other waits, and updated again afterwards."""
+    electrical = {"name": "gap", "synapse": "electrical", "pre": ["E", "I"], "post": ["E", "I"], "normalise": "none"}
+    crossing = [item for item in network_data(network)["projections"] if item["name"] in ("L4E_E", "from_I")]
+    crossing[1] |= {"post": ["L4E"]}
+    found = []
+    for checkpoint in ({}, {"checkpoint": 2}):
+        how: dict[str, Any] = {"steps": 5} | checkpoint
+        spec = twelve_cells(
+            network,
+            projections=[*crossing, electrical],
+            noise=None,
+            **phases(("L4E", "E"), ("I",), ("E",), ("I",), **how),
+        )
+        model = compiled(spec, tmp_path / str(checkpoint))
+        F.cross_entropy(model(images(spec, 3)), torch.arange(3)).backward()
+        gradients = [parameter.grad.flatten() for parameter in model.parameters() if parameter.grad is not None]
+        found.append(torch.cat(gradients))
+    assert found[0].abs().max() > 1e-3
+    torch.testing.assert_close(found[1], found[0], rtol=1e-12, atol=1e-15)

@@ -93,6 +93,24 @@ CASES = [
         f"set norm to none, {NULL}",
     ),
     Case(
+        "equilibrium that learns a leak",
+        "column",
+        settling(put("/network/dynamics", {"model": "rate", "norm": "none", "leak": 0.5, "learn_leak": True})),
+        "/network/dynamics/learn_leak",
+        "true",
+        "false: a leak does not move the fixed point",
+        f"set it to false, {NULL}",
+    ),
+    Case(
+        "equilibrium of cells with spikes",
+        "column",
+        settling(put("/network/dynamics", {"model": "lif"})),
+        "/network/dynamics/model",
+        "'lif'",
+        "'rate': the fixed point of rates is what learns",
+        f"use rate, {NULL}",
+    ),
+    Case(
         "equilibrium with noise",
         "column",
         settling(put("/network/noise", {"sigma": 0.1})),
@@ -178,18 +196,6 @@ CASES = [
             "set it to 0; ridge regularises",
         )
         for part in ("front_end", "readout")
-    ),
-    Case(
-        "reservoir with a rule of cells",
-        "column",
-        reservoir(
-            put("/network/plasticity/it", {"rule": "intrinsic", "rate": 0.1, "target": 1.0}),
-            put("/network/populations/0/plasticity", ["it"]),
-        ),
-        "/network/populations/0/plasticity",
-        "'it'",
-        "no rule: the cells of a reservoir stay",
-        "remove it, or set learning to null",
     ),
     Case(
         "reservoir with a rule",
