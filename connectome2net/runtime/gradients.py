@@ -72,6 +72,6 @@ def _gradient(model: nn.Module, image_BCHW: Tensor, label_B: Tensor) -> dict[str
 
 def angle(one: Tensor, other: Tensor) -> float:
     """Return the angle between two rows of numbers in degrees; NaN where one of them is zero."""
-    # Half of it, as an arc tangent: the arc cosine of nearly 1 has half of the digits only (Kahan 2006).
+    # Half of it, as an arc tangent: the arc cosine of nearly 1 has half of the digits only.
     one, other = one / one.norm(), other / other.norm()
     return math.degrees(2 * math.atan2(float((one - other).norm()), float((one + other).norm())))

@@ -41,7 +41,7 @@ class FeedbackAlignment(Part):
 
     Attributes:
         signs: of the feedback: ``random``, or ``concordant``: those of the weights (Liao et al. 2016, arXiv
-            1510.05067, there frSF).
+            1510.05067).
     """
 
     kind: Literal["feedback_alignment"]

@@ -4,7 +4,7 @@ Enters: a model whose other parts stay as they are, and images. Leaves: the mode
 
 With x the rates of a cell that are read, y the classes as ones and zeros, both less their means over the training
 images, the readout is ``W = <y x^T> (<x x^T> + ridge s 1)^-1`` where s is the mean variance of a rate: the least mean
-squared error plus ``ridge s |W|^2`` (Lukosevicius and Jaeger 2009, doi 10.1016/j.cosrev.2009.03.005, section 8.1).
+squared error plus ``ridge s |W|^2`` (Lukosevicius and Jaeger 2009, doi 10.1016/j.cosrev.2009.03.005).
 """
 
 # Axes: N cells that are read, B batch, K classes.
