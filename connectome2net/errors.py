@@ -105,5 +105,9 @@ class EvaluateError(C2NError):
     """A run cannot be evaluated."""
 
 
+class ExportError(C2NError):
+    """A file for another program cannot be written."""
+
+
 class ReportError(C2NError):
     """A figure or a page cannot be drawn or written."""

@@ -113,10 +113,25 @@ def use_program(folder: Path) -> str:
     return "answered"
 
 
+SETTLING = [{"populations": ["*"], "steps": 5, "tolerance": 1e-9}]
+STORED = [{"populations": ["*"], "steps": 5, "checkpoint": 2}]
+VARIANTS: list[tuple[str, dict[str, Any]]] = [
+    *((network, {}) for network in NETWORKS),
+    ("pairs", {"learning": {"kind": "feedback_alignment"}, "schedule": SETTLING}),
+    (
+        "pairs",
+        {"learning": {"kind": "reservoir"}, "schedule": STORED, "plasticity": {}, "projections": [{"name": "W"}]},
+    ),
+    ("pairs", {"dynamics": {"model": "izhikevich"}}),
+    ("pairs", {"dynamics": {"model": "elm", "memory_units": 3, "hidden": 4}}),
+]
+"""Networks that use every part of a spec."""
+
+
 def sources(kind: str, folder: Path) -> Iterator[Path]:
-    for network in NETWORKS:
-        path = write_spec(twelve_cells(network), folder / network)
-        yield path.parent if kind == "specs" else compile_spec(path, out=folder / network / "compiled")
+    for at, (network, changes) in enumerate(VARIANTS):
+        path = write_spec(twelve_cells(network, **changes), folder / f"{at}")
+        yield path.parent if kind == "specs" else compile_spec(path, out=folder / f"{at}" / "compiled")
 
 
 def try_one(kind: str, seed: int, whole: list[Path], folder: Path) -> tuple[str, str]:

@@ -29,6 +29,7 @@ MAY_IMPORT = {
     "evaluate": {"errors", "runtime", "load", "inside", "tasks", "train"},
     "experiment": {"errors", "spec", "transform", "compile", "train", "evaluate", "tasks", "load"},
     "report": {"errors", "spec"},
+    "export": {"errors", "runtime", "load", "spec"},
 }
 """What a stage may import from the others; ``cli`` and the package itself may import all of them."""
 

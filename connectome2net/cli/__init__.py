@@ -13,6 +13,7 @@ from connectome2net.cli.commands import compile_, evaluate, extract, inspect, tr
 from connectome2net.cli.convert import convert
 from connectome2net.cli.demo import demo
 from connectome2net.cli.doctor import doctor
+from connectome2net.cli.export import export
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -30,7 +31,7 @@ def c2n() -> None:
     """  # noqa: D301 - click wants the backspace
 
 
-for command in (convert, extract, inspect, validate, compile_, train, evaluate, demo, doctor):
+for command in (convert, extract, inspect, validate, compile_, train, evaluate, export, demo, doctor):
     c2n.add_command(command)
 
 

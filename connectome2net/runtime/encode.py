@@ -207,4 +207,4 @@ class RetinotopicInput(nn.Module):
         corner_P = self.place_P // width * wide + self.place_P % width
         at_PO = corner_P[:, None] + offset_O
         seen = padded_HWCB.flatten(2).flatten(0, 1).index_select(0, at_PO.flatten())
-        return seen.view(len(at_PO), -1, len(feature_BCHW))
+        return seen.view(len(at_PO), -1, feature_BCHW.shape[0])

@@ -7,21 +7,13 @@ Enters: the weights of a pass, and weights of feedback on the same edges. Leaves
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import torch
 from torch import Tensor
 
-
-class Product(Protocol):
-    """What gives drives for rates."""
-
-    def __matmul__(self, rate_MB: Tensor) -> Tensor:
-        """Return the drive (N, B) that presynaptic rates (M, B) cause."""
-        ...
+from connectome2net.runtime.matrix import Matrix
 
 
-class Feedback:
+class Feedback(Matrix):
     """Weights whose product has the gradient of the weights as always, and of the rates through the feedback B.
 
         drive = W rate,   dL/dW = dL/ddrive rate^T on the edges,   dL/drate = B^T dL/ddrive
@@ -33,11 +25,11 @@ class Feedback:
         feedback: B, on the same edges.
     """
 
-    def __init__(self, weights: Product, feedback: Product) -> None:
+    def __init__(self, weights: Matrix, feedback: Matrix) -> None:
         self.weights = weights
         self.feedback = feedback
 
-    def __matmul__(self, rate_MB: Tensor) -> Tensor:
+    def drive(self, rate_MB: Tensor) -> Tensor:
         """Return the drive (N, B) that presynaptic rates (M, B) cause."""
         drive_NB = self.weights @ rate_MB.detach()
         if not torch.is_grad_enabled():

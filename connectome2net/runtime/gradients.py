@@ -30,8 +30,8 @@ def exact_gradients() -> Iterator[None]:
 
 
 def are_exact() -> bool:
-    """Tell whether gradients are exact for now."""
-    return _exact.get()
+    """Tell whether gradients are exact for now; those of a compiled graph are what the network learns from."""
+    return not torch.compiler.is_compiling() and _exact.get()
 
 
 def gradient_angles(model: nn.Module, image_BCHW: Tensor, label_B: Tensor) -> dict[str, float]:

@@ -133,8 +133,9 @@ def find_kernel() -> Kernel | None:
     return _found().kernel
 
 
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def kernel_problem() -> str:
-    """Return why there is no kernel; empty where there is one."""
+    """Return why there is no kernel; empty where there is one. A compiled graph does not ask again."""
     return _found().problem
 
 

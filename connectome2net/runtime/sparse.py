@@ -7,8 +7,6 @@ Enters: compressed rows, the same transposed, signs and anatomy. Leaves: the wei
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -16,9 +14,8 @@ from torch.nn import functional as F
 from connectome2net.runtime.backends import find_backend
 from connectome2net.runtime.feedback import Feedback
 from connectome2net.runtime.gradients import are_exact
+from connectome2net.runtime.matrix import Matrix
 from connectome2net.runtime.pattern import Pattern
-
-Held = TypeVar("Held", "Weights", "Conductances")
 
 STRENGTH_AT_REST = 0.5413248546129181
 """The theta at which softplus is 1."""
@@ -27,7 +24,7 @@ SMALLEST_STRENGTH = 1e-6
 """Rules keep a strength at least this large where Dale's law holds, so that softplus can be inverted."""
 
 
-class Weights:
+class Weights(Matrix):
     """The weights of one pass: prepared once, used in every step.
 
     Args:
@@ -40,12 +37,12 @@ class Weights:
         self._product = find_backend(backend, pattern, weight.device, weight.dtype).hold(weight, pattern)
         self._dtype = weight.dtype
 
-    def __matmul__(self, rate_MB: Tensor) -> Tensor:
+    def drive(self, rate_MB: Tensor) -> Tensor:
         """Return the drive (N, B) that presynaptic rates (M, B) cause."""
         return self._product(rate_MB.to(self._dtype))
 
 
-class Conductances:
+class Conductances(Matrix):
     """The conductances of one pass: those of edges with a positive weight excite, those with a negative one inhibit.
 
     Args:
@@ -57,12 +54,12 @@ class Conductances:
     def __init__(self, weight: Tensor, pattern: Pattern, *, backend: str = "native") -> None:
         self._parts = [Weights(part_E.relu(), pattern, backend=backend) for part_E in (weight, -weight)]
 
-    def __matmul__(self, rate_MB: Tensor) -> Tensor:
+    def drive(self, rate_MB: Tensor) -> Tensor:
         """Return the excitatory and the inhibitory conductance, (2, N, B), that presynaptic rates (M, B) open."""
         return torch.stack([part @ rate_MB for part in self._parts])
 
 
-class Junctions:
+class Junctions(Matrix):
     """The gap junctions of one pass.
 
     A cell has the current ``sum of g (v_pre - v)``. It is given in two parts, so that the cell can take it in a step
@@ -79,7 +76,7 @@ class Junctions:
         self._weights = Weights(weight, pattern, backend=backend)
         self._total_N1 = self._weights @ weight.new_ones(pattern.shape[1], 1)
 
-    def __matmul__(self, v_MB: Tensor) -> Tensor:
+    def drive(self, v_MB: Tensor) -> Tensor:
         """Return the sum of g and the sum of ``g v_pre``, (2, N, B), for voltages (M, B) on the other side."""
         towards_NB = self._weights @ v_MB
         return torch.stack([self._total_N1.expand_as(towards_NB), towards_NB])
@@ -144,11 +141,11 @@ class Projection(nn.Module):
         weight_E = self.anatomy_E * self.strength_E()
         return self._of_active(weight_E if self.sign_E is None else self.sign_E * weight_E)
 
-    def weights(self) -> Weights | Feedback:
+    def weights(self) -> Matrix:
         """Return the weights of a pass; later changes of strengths do not reach them."""
         return self._held(Weights)
 
-    def conductances(self) -> Conductances | Feedback:
+    def conductances(self) -> Matrix:
         """Return the same weights as conductances, for cells that have reversal potentials."""
         return self._held(Conductances)
 
@@ -156,7 +153,7 @@ class Projection(nn.Module):
         """Return the same weights as gap junctions; errors return through them as they are."""
         return Junctions(self.weight_E(), self.pattern, backend=self.backend)
 
-    def _held(self, kind: type[Held]) -> Held | Feedback:
+    def _held(self, kind: type[Weights] | type[Conductances]) -> Matrix:
         weight_E = self.weight_E()
         weights = kind(weight_E, self.pattern, backend=self.backend)
         if self.feedback_E is None or are_exact():

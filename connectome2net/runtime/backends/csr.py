@@ -28,6 +28,8 @@ class Csr:
 
     def problem(self, pattern: Pattern, device: torch.device, dtype: torch.dtype) -> str:
         """Return why it cannot be used here; empty if it can."""
+        if torch.compiler.is_compiling():
+            return "torch.compile sees no sparse tensors"
         if not has_sparse_products(device):
             return f"torch has no sparse products on this {device.type}"
         if device.type == "cpu" and dtype not in (torch.float32, torch.float64):

@@ -25,7 +25,10 @@ class Gather:
 
     def hold(self, weight_E: Tensor, pattern: Pattern) -> Product:
         """Look up the postsynaptic cells once and return the product."""
-        post_E, pre_E = pattern.row_of_edge(), pattern.pre_index
+        # Not pattern.row_of_edge(): the size of what that returns depends on numbers, and no exporter follows it.
+        post_E = torch.zeros_like(pattern.order, dtype=torch.long)
+        post_E = post_E.index_copy(0, pattern.order.long(), pattern.post_index.long())
+        pre_E = pattern.pre_index.long()
 
         def product(rate_MB: Tensor) -> Tensor:
             drive_NB = rate_MB.new_zeros(pattern.shape[0], rate_MB.shape[1])

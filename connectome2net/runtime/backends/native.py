@@ -33,9 +33,9 @@ class Native:
 
     def hold(self, weight_E: Tensor, pattern: Pattern) -> Product:
         """Return the product; nothing has to be prepared."""
-        operations = _register()
+        _prepare()
         edges = (pattern.post_start, pattern.pre_index, pattern.pre_start, pattern.post_index, pattern.order)
-        return lambda rate_MB: operations.product(*edges, weight_E, rate_MB)
+        return lambda rate_MB: torch.ops.connectome2net.product(*edges, weight_E, rate_MB)
 
 
 def _kernel() -> Kernel:
@@ -70,9 +70,15 @@ def _backward(ctx: Any, grad_NB: Tensor) -> tuple[Tensor | None, ...]:
     return (*[None] * 5, of_weight if wanted[1] else None, of_rate if wanted[0] else None)
 
 
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def _prepare() -> bool:
+    """Define the operations when they are first used; torch.compile calls this itself, and does not look into it."""
+    return _register()
+
+
 @cache
-def _register() -> Any:
-    """Define the operations when they are first used: importing has no side effect."""
+def _register() -> bool:
+    """Define the operations: importing has no side effect."""
     library: Any = torch.library.Library("connectome2net", "DEF")  # type: ignore[no-untyped-call]
     _register.library = library  # type: ignore[attr-defined]  # or it would be undefined with the last reference
     library.define(f"product({EDGES}, Tensor weight, Tensor rate) -> Tensor")
@@ -89,7 +95,7 @@ def _register() -> Any:
     )
     torch.library.register_fake("connectome2net::gradient", _fake_gradient, lib=library)
     torch.library.register_autograd("connectome2net::product", _backward, setup_context=_remember, lib=library)
-    return torch.ops.connectome2net
+    return True
 
 
 def _fake_gradient(*inputs: Any) -> tuple[Tensor, Tensor]:

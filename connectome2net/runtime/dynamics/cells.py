@@ -44,7 +44,7 @@ class Cells(nn.Module):
 
     def zeros(self, like: Tensor) -> Tensor:
         """Return zeros, (N, B), for a batch as large as ``like``."""
-        return like.new_zeros(len(self.threshold_N), len(like))
+        return like.new_zeros(len(self.threshold_N), like.shape[0])
 
     def inhibit(self, value_NB: Tensor) -> Tensor:
         """Return a rate or a current, lowered by graded inhibition."""

@@ -100,7 +100,7 @@ class ConductanceCells(nn.Module):
 
     def rest(self, like: Tensor) -> Voltages:
         """Return cells at rest, for a batch as large as ``like``: their synapses are open a little."""
-        v_NB = like.new_full((len(self.threshold_N), len(like)), self.v_rest_mv)
+        v_NB = like.new_full((len(self.threshold_N), like.shape[0]), self.v_rest_mv)
         return Voltages(self.open(v_NB), v_NB)
 
     def open(self, v_NB: Tensor) -> Tensor:

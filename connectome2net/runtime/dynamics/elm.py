@@ -107,7 +107,7 @@ class ElmCells(nn.Module):
 
     def rest(self, like: Tensor) -> Memories:
         """Return empty memories, for a batch as large as ``like``."""
-        cells, units, batch = len(self.bias_N), self.out_NDH.shape[1], len(like)
+        cells, units, batch = len(self.bias_N), self.out_NDH.shape[1], like.shape[0]
         shapes = ((cells, batch), (2, cells, batch), (cells, units, batch))
         return Memories(*(like.new_zeros(shape) for shape in shapes))
 
