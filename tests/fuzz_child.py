@@ -118,10 +118,9 @@ STORED = [{"populations": ["*"], "steps": 5, "checkpoint": 2}]
 VARIANTS: list[tuple[str, dict[str, Any]]] = [
     *((network, {}) for network in NETWORKS),
     ("pairs", {"learning": {"kind": "feedback_alignment"}, "schedule": SETTLING}),
-    (
-        "pairs",
-        {"learning": {"kind": "reservoir"}, "schedule": STORED, "plasticity": {}, "projections": [{"name": "W"}]},
-    ),
+    ("column", {"learning": {"kind": "reservoir"}, "schedule": STORED}),
+    ("spiking", {}),
+    ("graded", {}),
     ("pairs", {"dynamics": {"model": "izhikevich"}}),
     ("pairs", {"dynamics": {"model": "elm", "memory_units": 3, "hidden": 4}}),
 ]

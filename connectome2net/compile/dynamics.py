@@ -6,13 +6,26 @@ Enters: fields. Leaves: frozen data; how many numbers the cells learn.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from connectome2net.compile.node import Identifier, Node
+from connectome2net.compile.node import Identifier, Node, Number
 
-Arguments = Mapping[Identifier, int | float | Identifier]
+WORDS: Final = {"norm": ("layer", "none"), "regrow": ("random", "coactivity")}
+"""Arguments that are words; all others are numbers."""
+
+
+def _words_and_numbers(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Refuse a word where a number is due, and a number or an unknown word where a word is."""
+    for name, value in arguments.items():
+        if value not in WORDS[name] if name in WORDS else isinstance(value, str):
+            raise ValueError(f"{name} is no {' or '.join(WORDS.get(name, ['number']))}")
+    return arguments
+
+
+Whole = Annotated[int, Field(ge=-(2**31), lt=2**31)]
+Arguments = Annotated[Mapping[Identifier, Whole | Number | Identifier], AfterValidator(_words_and_numbers)]
 
 MOST_UNITS = 1024
 """As in a spec."""
@@ -31,7 +44,7 @@ class Dynamics(Node):
     kind: Literal["RateCells", "LifCells", "IzhikevichCells", "ConductanceCells", "ElmCells"]
     driven_by: Literal["current", "conductance"] = "current"
     arguments: Arguments = {}
-    of_population: Mapping[Identifier, Mapping[Identifier, float]] = {}
+    of_population: Mapping[Identifier, Mapping[Identifier, Number]] = {}
     arrays: Mapping[Identifier, Identifier] = {}
 
     @model_validator(mode="after")

@@ -21,6 +21,7 @@ Identifier = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,99}$")]
 Count = Annotated[int, Field(ge=0, lt=2**31)]
 Small = Annotated[int, Field(ge=1, le=4096)]
 Odd = Annotated[Small, AfterValidator(_odd)]
+Number = Annotated[float, Field(ge=-1e30, le=1e30)]
 Dropout = Annotated[float, Field(ge=0, lt=1)]
 
 

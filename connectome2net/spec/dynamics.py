@@ -10,12 +10,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
-from connectome2net.spec.part import InOrder, NonNegative, Part
+from connectome2net.spec.part import InOrder, NonNegative, Part, Positive
 
 Who = Annotated[str, Field(pattern=r"^(\*|[A-Za-z][A-Za-z0-9_]{0,23})$")]
 """A population, or ``*`` for all that are not named."""
 
-Positive = Annotated[float, Field(gt=0)]
 Leak = Annotated[float, Field(gt=0, le=1)]
 Millivolts = Annotated[float, Field(ge=-200, le=200)]
 Norm = Literal["layer", "none"]

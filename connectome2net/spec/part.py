@@ -15,8 +15,10 @@ def _in_order(content: dict[str, Any]) -> dict[str, Any]:
 
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,23}$")]
-NonNegative = Annotated[float, Field(ge=0)]
-Positive = Annotated[float, Field(gt=0)]
+LARGEST: Final = 1e30
+"""Numbers of rules and cells are at most so large: a float32 ends at 3e38, and they are multiplied."""
+NonNegative = Annotated[float, Field(ge=0, le=LARGEST)]
+Positive = Annotated[float, Field(gt=0, le=LARGEST)]
 
 InOrder: Final = AfterValidator(_in_order)
 """For dictionaries: sorted by key, so that equal specs give equal bytes."""
