@@ -134,8 +134,8 @@ class Conductance(Part):
         e_inhibitory_mv: reversal potential of inhibitory synapses (GABA_A: chloride, near -75).
         v_half_mv: where half of a cell's synapses are open before learning: 20 mV above rest, where a cell gets when
             excitatory synapses and leak conduct about as 1 to 2.
-        slope_mv: of the sigmoid that opens synapses; 8 mV (0.125 / mV: Kunert et al. 2014, doi
-            10.1103/PhysRevE.89.052805).
+        slope_mv: of the sigmoid that opens synapses. Models of graded synapses have some millivolts (8: Kunert et al.
+            2014, doi 10.1103/PhysRevE.89.052805); of 3, 5 and 8, networks learned drawn faces best with 5.
     """
 
     model: Literal["conductance"]
@@ -145,7 +145,7 @@ class Conductance(Part):
     e_excitatory_mv: Millivolts = 0.0
     e_inhibitory_mv: Millivolts = -75.0
     v_half_mv: Millivolts = -45.0
-    slope_mv: Positive = 8.0
+    slope_mv: Positive = 5.0
 
 
 class Elm(Part):

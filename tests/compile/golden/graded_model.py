@@ -61,7 +61,7 @@ class GradedNetwork(nn.Module):
             e_excitatory_mv=0.0,
             e_inhibitory_mv=-75.0,
             v_half_mv=-45.0,
-            slope_mv=8.0,
+            slope_mv=5.0,
             noise=0.1,
         )
         self.cells_E_I = dynamics.ConductanceCells(
@@ -72,7 +72,7 @@ class GradedNetwork(nn.Module):
             e_excitatory_mv=0.0,
             e_inhibitory_mv=-75.0,
             v_half_mv=-45.0,
-            slope_mv=8.0,
+            slope_mv=5.0,
             noise=0.1,
         )
         # edges
