@@ -38,8 +38,9 @@ def block_arrays(spec: Spec, projection: Projection, layout: Layout) -> dict[tup
     chosen = np.flatnonzero(may_send[pre] & may_receive[post])
     measured = _measured(spec, projection.anatomy)
     total = _total(spec, projection, measured, chosen)
-    anatomy = (measured / np.maximum(total[post], np.finfo(np.float32).tiny))[chosen].astype(np.float32)
     pre, post = pre[chosen], post[chosen]
+    anatomy = (measured[chosen] / np.maximum(total, np.finfo(np.float32).tiny)[post]).astype(np.float32)
+    del measured  # at ten million edges every such array is 80 MB
     synapses = values(spec.edges, "synapse_count")[chosen]
     group, row = _places(layout, spec.cells.num_rows)
     sign = np.array([SIGN[word] for word in values(spec.cells, "ei_class")], dtype=np.int8)

@@ -44,7 +44,6 @@ def lower_dynamics(spec: Spec, layout: Layout) -> tuple[Dynamics, Arrays]:
     kind: Any = KINDS[form.model]
     dynamics = Dynamics(
         kind=kind,
-        driven_by="conductance" if form.model in ("conductance", "elm") else "current",
         arguments=arguments | {"noise": network.noise.sigma if network.noise else 0.0},
         of_population=of_population,
         arrays=given,

@@ -35,17 +35,20 @@ class Dynamics(Node):
     """The cells of every group: a class of ``runtime.dynamics``.
 
     Attributes:
-        driven_by: a current, the sum over all edges; or an excitatory and an inhibitory conductance.
         arguments: the same for each group.
         of_population: argument -> population -> its number.
         arrays: argument -> the array ``GROUP.name`` that is given for it.
     """
 
     kind: Literal["RateCells", "LifCells", "IzhikevichCells", "ConductanceCells", "ElmCells"]
-    driven_by: Literal["current", "conductance"] = "current"
     arguments: Arguments = {}
     of_population: Mapping[Identifier, Mapping[Identifier, Number]] = {}
     arrays: Mapping[Identifier, Identifier] = {}
+
+    @property
+    def driven_by(self) -> Literal["current", "conductance"]:
+        """A current, the sum over all edges; or an excitatory and an inhibitory conductance."""
+        return "conductance" if self.kind in ("ConductanceCells", "ElmCells") else "current"
 
     @model_validator(mode="after")
     def _sizes_are_bounded(self) -> Self:

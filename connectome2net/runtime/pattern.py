@@ -56,10 +56,12 @@ class Pattern:
                 raise ValueError(f"the rows do not hold {edges} edges")
             if len(index) != edges or not _within(index, cells):
                 raise ValueError(f"an edge ends outside {cells} cells")
-        if len(self.order) != edges or not _within(self.order, edges) or bool((self.order.bincount() != 1).any()):
+        if len(self.order) != edges or not _within(self.order, edges):
+            raise ValueError("the transposed edges are no permutation")
+        place = self.order.long()
+        if not bool(torch.zeros(edges, dtype=torch.bool, device=place.device).index_fill(0, place, True).all()):
             raise ValueError("the transposed edges are no permutation")
         column_of_edge = torch.repeat_interleave(self.pre_start.diff())
-        place = self.order.long()
         if not (self.pre_index[place].equal(column_of_edge) and self.row_of_edge()[place].equal(self.post_index)):
             raise ValueError("the transposed edges are others")
 

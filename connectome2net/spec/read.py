@@ -106,4 +106,4 @@ def _cast(table: pa.Table, schema: pa.Schema) -> pa.Table:
     for field in schema:
         at = table.column_names.index(field.name)
         table = table.set_column(at, field, table.column(at).cast(field.type))
-    return table
+    return table.combine_chunks()  # numpy then sees each column where it lies
