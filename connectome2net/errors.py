@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-LONGEST_TEXT = 1000
-"""Of what was found only so many characters are shown; it may be a whole file."""
+LONGEST_LINE = 1000
+MOST_LINES = 30
+"""Of what was found only so much is shown; it may be a whole file."""
 MOST_ISSUES = 100
 """So many issues are shown; ``SpecError.issues`` has all."""
 
 
 def _short(text: object) -> str:
-    shown = str(text)
-    return shown if len(shown) <= LONGEST_TEXT else f"{shown[: LONGEST_TEXT - 3]}..."
+    lines = str(text).split("\n", MOST_LINES)
+    lines[MOST_LINES:] = ["..."] * (len(lines) > MOST_LINES)
+    return "\n".join(line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE - 3]}..." for line in lines)
 
 
 @dataclass(frozen=True)
