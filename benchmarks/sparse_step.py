@@ -38,7 +38,7 @@ SIZES = {
 BATCH = 128
 SECONDS = 1.0
 """How long each line is measured in a turn."""
-LONGEST = 300.0
+LONGEST = 150.0
 """Seconds after which a line is given up."""
 OURS = ("native", "csr", "gather", "dense")
 
@@ -101,12 +101,15 @@ def compressed(graph: Graph) -> dict[str, Tensor]:
 
 def ours(graph: Graph, values: nn.Parameter, backend: str) -> Product:
     """A backend of this package; the same weights and no more."""
+    from connectome2net.runtime.backends import BACKENDS
     from connectome2net.runtime.pattern import Pattern
     from connectome2net.runtime.sparse import Weights
 
     arrays = compressed(graph)
     names = ("post_start", "pre_index", "pre_start", "post_index", "order")
     pattern = Pattern(*(arrays[f"W.{name}"] for name in names))
+    if problem := BACKENDS[backend].problem(pattern, torch.device("cpu"), torch.float32):
+        raise SystemExit(problem)  # another backend would be taken in its place
     return lambda rate_NB: Weights(values, pattern, backend=backend) @ rate_NB
 
 

@@ -80,10 +80,10 @@ class Layout:
                 fix="numpy.flatnonzero(mask) turns a mask over the cells table into cell_index",
             )
         index = index.astype(np.int64)
-        unit_of = np.full(int(self.cell_index.max()) + 1, -1)
-        unit_of[self.cell_index] = np.arange(len(self.cell_index))
-        unknown = (index < 0) | (index >= len(unit_of))
-        unknown[~unknown] = unit_of[index[~unknown]] < 0
+        order = np.argsort(self.cell_index, kind="stable")
+        place = np.searchsorted(self.cell_index, index, sorter=order)
+        unit = order[np.minimum(place, len(order) - 1)]
+        unknown = self.cell_index[unit] != index
         if unknown.any():
             known = f"{len(self.cell_index):,} cells with cell_index from {self.cell_index.min()} to"
             raise InsideError(
@@ -92,7 +92,7 @@ class Layout:
                 wanted=f"{known} {self.cell_index.max()}, in the populations {', '.join(self.populations)}",
                 fix="model.cell_index lists them; cells in no population of the spec are no units",
             )
-        return _once(unit_of[index], self.cell_index)
+        return _once(unit, self.cell_index)
 
     def by_group(self, units: Index) -> dict[str, tuple[Index, Index]]:
         """Return, for each group that has some of the units, their rows in it and their places among the units."""
