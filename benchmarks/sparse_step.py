@@ -329,7 +329,8 @@ def table(size: str, source: str | None, *, turns: int, memory_gb: float, ways: 
     for way in ways:
         if way in median:
             row = median[way]
-            print(f"| {way} | {row['ms']:.2f} | {best / row['ms']:.2f} | {row['train']:,.0f} | ", end="")
+            ratio = f"{best / row['ms']:.2f}" if peers else "no peer fits"
+            print(f"| {way} | {row['ms']:.2f} | {ratio} | {row['train']:,.0f} | ", end="")
             print(f"{row['infer']:,.0f} | {row['gb']:.2f} |", flush=True)
         else:
             needed = f"about {needs[way] * 4 / 1e9:,.1f} GB" if way in needs else ""

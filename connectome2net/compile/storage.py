@@ -10,8 +10,9 @@ from typing import Final, Literal
 DENSE_FROM: Final = 0.5
 """The density from which a full matrix is quicker.
 
-On a CPU the compiled kernel spends about twice as long on an edge as a full product on a number of its matrix; see
-benchmarks/README.md.
+Forward and backward, at batch 128 on two cores, a full product takes 6 ns for a number of its matrix, the compiled
+kernel 9 ns for an edge and torch's sparse products 29 ns (real column, ``benchmarks/sparse_step.py``): a half lies
+between.
 """
 
 LARGEST: Final = 2**20

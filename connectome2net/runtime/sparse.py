@@ -138,8 +138,8 @@ class Projection(nn.Module):
 
     def weight_E(self) -> Tensor:
         """Return the weight of each edge, (E,)."""
-        weight_E = self.anatomy_E * self.strength_E()
-        return self._of_active(weight_E if self.sign_E is None else self.sign_E * weight_E)
+        fixed_E = self.anatomy_E if self.sign_E is None else self.sign_E * self.anatomy_E
+        return self._of_active(fixed_E * self.strength_E())
 
     def weights(self) -> Matrix:
         """Return the weights of a pass; later changes of strengths do not reach them."""
