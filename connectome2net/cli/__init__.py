@@ -6,6 +6,7 @@ Enters: words. Leaves: results on stdout, progress on stderr, and 0 (done), 1 (d
 from __future__ import annotations
 
 import sys
+import warnings
 
 import click
 
@@ -39,6 +40,7 @@ def main() -> None:
     """Run ``c2n``; print an error of the user as text and end with 1."""
     from connectome2net.errors import C2NError
 
+    warnings.formatwarning = lambda message, *_, **__: f"note: {message}\n"
     try:
         c2n(standalone_mode=False)
     except click.exceptions.Exit as leave:

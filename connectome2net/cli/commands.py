@@ -26,7 +26,9 @@ data_option = click.option(
     "--data", metavar="PATH", help="Images: a file, a folder, or `synthetic`.  [default: fer2013.csv here, or C2N_DATA]"
 )
 backend_option = click.option(
-    "--backend", metavar="NAME", help="Sparse products: program, auto (measured), native, csr, gather or dense."
+    "--backend",
+    metavar="NAME",
+    help="Sparse products: program (as compiled), auto (measured), native, csr, gather, dense.",
 )
 trust_option = click.option("--trust", is_flag=True, help="Run a model.py that was changed by hand.")
 
@@ -121,7 +123,7 @@ def inspect(path: Path, figure: Path | None, backend: str | None, trust: bool, a
 
         if figure is not None:
             raise click.UsageError("--figure draws the column of a spec; leave it out here")
-        found = inspect_network(path, backend=backend or "program", trust=trust)
+        found = inspect_network(path, backend=backend, trust=trust)
         _print_json(found) if as_json else show_network(found)
     elif backend is not None:
         raise click.UsageError("--backend is of a compiled network; leave it out here")
@@ -174,8 +176,14 @@ def validate(spec: Path, as_json: bool) -> None:
 def compile_(spec: Path, out: Path) -> None:
     """Compile a spec into a readable torch model."""
     from connectome2net.compile.package import compile_spec
+    from connectome2net.spec import read_spec
+    from connectome2net.spec.rules import unused_rules
 
-    folder = compile_spec(spec, out=out)
+    valid = read_spec(spec)
+    for name in unused_rules(valid.network):
+        text = f"note: rule {name} changes nothing: name it under plasticity of a projection or a population"
+        click.echo(text, err=True)
+    folder = compile_spec(valid, out=out)
     click.echo(f"{folder}/model.py  weights.safetensors  program.json")
 
 

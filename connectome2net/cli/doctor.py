@@ -32,7 +32,7 @@ MARKS = {"ok": ("ok", "green"), "warning": ("warning", "yellow"), "problem": ("p
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 def doctor(source: str | None, as_json: bool) -> None:
     """Check packages, devices, disk, the CAVE token, its server and version; say what is wrong."""
-    conditions = [*_packages(), *_devices(), *_disk(), *_cave(source)]
+    conditions = [*_packages(), *_devices(), *_kernel(), *_disk(), *_cave(source)]
     well = all(condition.state != "problem" for condition in conditions)
     if as_json:
         rows = [{"name": c.name, "state": c.state, "text": c.text} for c in conditions]
@@ -85,6 +85,16 @@ def _devices() -> Iterator[Condition]:
         yield Condition("mkl", "ok", "sparse products on the CPU use MKL")
     else:
         yield Condition("mkl", "warning", "torch is built without MKL: sparse products on the CPU are slower")
+
+
+def _kernel() -> Iterator[Condition]:
+    from connectome2net.runtime.kernel import find_kernel, kernel_problem
+    from connectome2net.sources.cave.health import Condition
+
+    if find_kernel() is not None:
+        yield Condition("kernel", "ok", "sparse products on the CPU use a kernel that your C compiler has built")
+    else:
+        yield Condition("kernel", "warning", f"sparse products on the CPU are slower: {kernel_problem()}")
 
 
 def _disk() -> Iterator[Condition]:

@@ -38,12 +38,12 @@ def examine(model: nn.Module, *, quick: bool = False) -> dict[str, Any]:
     return found | {"silence": audit_silence(model), "spectrum": spectral_report(model, quick=quick)}
 
 
-def inspect_network(path: str | Path, *, backend: str = "program", trust: bool = False) -> dict[str, Any]:
+def inspect_network(path: str | Path, *, backend: str | None = None, trust: bool = False) -> dict[str, Any]:
     """Return what a compiled folder or a run holds.
 
     Args:
         path: a compiled folder, or a run.
-        backend: how sparse products are computed; see ``load``.
+        backend: how sparse products are computed; see ``load``. None: as the run was trained, else ``program``.
         trust: run a model.py that was changed by hand.
 
     Returns:
@@ -58,6 +58,7 @@ def inspect_network(path: str | Path, *, backend: str = "program", trust: bool =
     """
     folder = Path(path)
     run = _run(folder / "run.json")
+    backend = backend or (run["backend"] if run else None) or "program"
     if run is None:
         fresh = load(folder, backend=backend, trust=trust)
     else:
@@ -84,6 +85,7 @@ def _run(path: Path) -> dict[str, Any] | None:
         content = json.loads(path.read_bytes())
         run = {key: content.get(key) for key in ("status", "epochs", "best_epoch", "validation_accuracy")}
         of = {"data": content["dataset"]["name"], "seed": content["config"]["seed"], "classes": len(content["classes"])}
+        of["backend"] = content["config"].get("backend")
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise LoadError("run.json is damaged", where=path, found=error, fix="train again: c2n train") from None
     return run | of

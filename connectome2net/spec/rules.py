@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from connectome2net.errors import Issue
 from connectome2net.spec.model import Spec
-from connectome2net.spec.network import Projection
+from connectome2net.spec.network import Network, Projection
 from connectome2net.spec.plasticity import OF_CELLS, OF_INHIBITION, OF_SPIKES
 from connectome2net.spec.select import population_cells, resolve
 from connectome2net.spec.tables import values
@@ -19,6 +19,13 @@ SPIKING = ("lif", "izhikevich")
 
 WITH_THRESHOLD = ("rate", "lif", "izhikevich", "conductance")
 """Models of cells that have a threshold each."""
+
+
+def unused_rules(network: Network) -> list[str]:
+    """Return the rules that are declared and switched on, and that nothing names: they change nothing."""
+    used = {name for projection in network.projections for name in projection.plasticity}
+    used |= {name for population in network.populations for name in population.plasticity}
+    return [name for name, rule in network.plasticity.items() if rule is not None and name not in used]
 
 
 def check_rules(spec: Spec) -> Iterator[Issue]:

@@ -10,9 +10,11 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
+from columns import twelve_cells
 from PIL import Image
 
 from connectome2net.cli import c2n
+from connectome2net.spec import write_spec
 from connectome2net.tasks.faces import faces
 
 
@@ -203,3 +205,13 @@ def test_demo_reaches_its_goal(tmp_path: Path) -> None:
     result = json.loads((tmp_path / "c2n-demo/runs/001/evaluation.json").read_text())
     assert result["test"]["accuracy"] >= 0.6
     assert f"{result['test']['accuracy']:.1%} of 1,400 new faces" in answer.stdout
+
+
+def test_a_rule_that_nothing_names_is_told(tmp_path: Path) -> None:
+    rules = {"spare": {"rule": "oja", "rate": 0.1}, "off": None}
+    write_spec(twelve_cells("column", plasticity=rules), tmp_path)
+    done = run("compile", folder=tmp_path)
+    assert done.returncode == 0
+    assert done.stderr.splitlines() == [
+        "note: rule spare changes nothing: name it under plasticity of a projection or a population"
+    ]

@@ -42,9 +42,9 @@ def doctor(*words):
 def test_all_is_well(cave):
     code, findings = doctor("--source", "cave")
     assert code == 0
-    names = ["python", "packages", "devices", "mkl", "cache", "here", "token", "server", "version", "tables"]
+    names = ["python", "packages", "devices", "mkl", "kernel", "cache", "here", "token", "server", "version", "tables"]
     assert list(findings) == names
-    assert {state for name, (state, _) in findings.items() if name not in ("mkl", "cache", "here")} == {"ok"}
+    assert {state for name, (state, _) in findings.items() if name not in ("mkl", "kernel", "cache", "here")} == {"ok"}
     assert findings["token"] == ("ok", "found in CAVE_TOKEN")
     assert findings["version"][1] == "1300 is there, the terms of use are accepted; it never expires"
     assert findings["tables"][1] == "3 tables, among them nucleus_detection_v0, synapses_pni_2"
@@ -161,6 +161,14 @@ def test_a_package_that_does_not_fit_is_a_problem(monkeypatch):
     assert (code, findings["packages"][0]) == (1, "problem")
     assert findings["packages"][1].startswith("numpy is ")
     assert ", wanted >=99; nosuchthing is missing, wanted >1\n" in findings["packages"][1]
+
+
+def test_a_machine_without_a_kernel_is_a_warning_with_its_reason(monkeypatch):
+    monkeypatch.setattr("connectome2net.runtime.kernel.find_kernel", lambda: None)
+    monkeypatch.setattr("connectome2net.runtime.kernel.kernel_problem", lambda: "there is no C compiler")
+    state, text = doctor()[1]["kernel"]
+    assert state == "warning"
+    assert "there is no C compiler" in text
 
 
 def test_torch_without_mkl_is_a_warning(monkeypatch):

@@ -59,6 +59,12 @@ def test_a_compiled_folder(run: Path) -> None:
 def test_how_each_projection_is_computed(run: Path) -> None:
     row = inspect_network(run, backend="gather")["projections"][0]
     assert (row["backend"], row["reason"]) == ("gather", "asked for")
+    asked = json.loads((run / "run.json").read_text())
+    asked["config"]["backend"] = "dense"
+    (run / "run.json").write_text(json.dumps(asked))
+    assert inspect_network(run)["projections"][0]["backend"] == "dense", "as it was trained"
+    asked["config"]["backend"] = "program"
+    (run / "run.json").write_text(json.dumps(asked))
     shown = CliRunner().invoke(cli.c2n, ["inspect", str(run / "compiled"), "--backend", "csr"])
     assert "csr" in shown.output
     assert "asked for" in shown.output
