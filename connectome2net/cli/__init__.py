@@ -10,11 +10,12 @@ import warnings
 
 import click
 
-from connectome2net.cli.commands import compile_, evaluate, extract, inspect, train, validate
+from connectome2net.cli.commands import compile_, extract, inspect, validate
 from connectome2net.cli.convert import convert
 from connectome2net.cli.demo import demo
 from connectome2net.cli.doctor import doctor
 from connectome2net.cli.export import export
+from connectome2net.cli.train import evaluate, train
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -1,0 +1,108 @@
+"""``c2n train`` and ``c2n evaluate``.
+
+Enters: options. Leaves: a run folder and its metrics, and a few lines about them.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from connectome2net.cli.options import as_json, backend_option, data_option, print_json, trust_option
+from connectome2net.errors import LoadError
+
+
+@click.command()
+@click.argument("compiled", type=click.Path(path_type=Path), default=Path("compiled"))
+@data_option
+@click.option("--config", type=click.Path(path_type=Path), metavar="TOML", help="Settings; see TrainConfig.")
+@click.option("--epochs", type=click.IntRange(min=1), help="Passes over the images.  [default: 20]")
+@click.option("--seed", type=click.IntRange(min=0), help="Seed of everything but anatomy.  [default: 0]")
+@click.option("--device", help="cpu, cuda, ...  [default: a GPU if there is one]")
+@backend_option
+@click.option("--out", type=click.Path(path_type=Path), help="The run folder.  [default: the next free runs/NNN]")
+@click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with a run that was stopped.")
+@click.option("--skip-broken", is_flag=True, help="Leave broken images out and say so.")
+@trust_option
+def train(
+    compiled: Path,
+    data: str | None,
+    config: Path | None,
+    epochs: int | None,
+    seed: int | None,
+    device: str | None,
+    backend: str | None,
+    out: Path | None,
+    resume: Path | None,
+    skip_broken: bool,
+    trust: bool,
+) -> None:
+    """Train a compiled network; Ctrl-C leaves a run that --resume continues."""
+    from connectome2net.cli.show import audit_line
+    from connectome2net.train import train as learn
+    from connectome2net.train.config import read_config
+
+    if resume is not None:
+        given = {"--config": config, "--epochs": epochs, "--seed": seed, "--device": device, "--out": out}
+        given["--backend"] = backend
+        given["--skip-broken"] = skip_broken or None
+        if ignored := [name for name, value in given.items() if value is not None]:
+            raise click.UsageError(f"--resume takes the run's own settings; leave out {', '.join(ignored)}")
+    else:
+        _refuse_stale(compiled)
+    choices = {"epochs": epochs, "seed": seed, "device": device, "backend": backend, "skip_broken": skip_broken or None}
+    settings = read_config(config, **choices)
+    folder = learn(compiled, data=data, config=settings, out=out, resume=resume, trust=trust)
+    run = json.loads((folder / "run.json").read_text())
+    for finding in run["dataset"]["findings"]:
+        click.echo(f"note: {finding}")
+    click.echo(
+        f"{folder}: validation accuracy {run['validation_accuracy']:.1%} in epoch {run['best_epoch']} of "
+        f"{run['epochs']}; {_duration(run['seconds'])}"
+    )
+    if run["learning"]["kind"] == "reservoir":
+        click.echo(f"a reservoir: only its readout was solved, by ridge regression, penalty {run['learning']['ridge']}")
+    click.echo(audit_line(run["audit"]["after"]))
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path), required=False)
+@click.option("--data", metavar="PATH", help="Other images than those that the run was trained on.")
+@click.option("--device", default="cpu", show_default=True, help="cpu, cuda, ...")
+@trust_option
+@as_json
+def evaluate(run: Path | None, data: str | None, device: str, trust: bool, as_json: bool) -> None:
+    """Evaluate a run (the newest, if none is named) on test images."""
+    from connectome2net.cli.show import show_evaluation
+    from connectome2net.evaluate import evaluate as measure
+    from connectome2net.train.run import newest_run
+
+    result = measure(run or newest_run(), data=data, device=device, trust=trust)
+    if as_json:
+        print_json(result)
+    else:
+        show_evaluation(result)
+
+
+def _refuse_stale(compiled: Path) -> None:
+    """Refuse a compiled folder beside a spec.json that it was not made from."""
+    from connectome2net.load import read_program
+    from connectome2net.spec import digest_document, open_spec
+
+    beside = compiled.parent / "spec.json"
+    if not beside.is_file():
+        return
+    spec, _ = open_spec(beside)
+    if spec is None or digest_document(spec.document) != read_program(compiled).origin.spec_sha256:
+        raise LoadError(
+            "the compiled network was made from another spec than the one beside it",
+            where=compiled,
+            wanted=f"the network of {beside}",
+            fix=f"compile again: c2n compile {beside}; or move one of them away",
+        )
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} seconds" if seconds < 120 else f"{seconds / 60:.1f} minutes"
