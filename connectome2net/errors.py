@@ -107,6 +107,10 @@ class EvaluateError(C2NError):
     """A run cannot be evaluated."""
 
 
+class ExperimentError(C2NError):
+    """A plan cannot be carried out as it is written, or its folder is in use."""
+
+
 class ExportError(C2NError):
     """A file for another program cannot be written."""
 

@@ -1,0 +1,84 @@
+"""Sentences: what is said, word for word, and what is left unsaid."""
+
+import pytest
+
+from connectome2net.experiment.effects import Effect
+from connectome2net.experiment.statistics import Difference, Estimate
+from connectome2net.experiment.wording import say_difference, say_effects, say_weight
+
+
+def difference(mean=-0.004, low=-0.010, high=0.002, *, pairs=5, unpaired=(), detectable=0.009) -> Difference:
+    of = Estimate(pairs, mean, None if low is None else 0.005, low, high)
+    return Difference(tuple(range(pairs)), unpaired, of, None, None, detectable)
+
+
+def say(found: Difference, p: float | None, *, metric: str = "accuracy", comparisons: int = 7) -> str:
+    return say_difference(
+        found, variant="degree", reference="real", metric=metric, p_corrected=p, comparisons=comparisons
+    )
+
+
+def test_no_difference() -> None:
+    assert say(difference(), 0.2) == (
+        "degree: 0.4 points less than real (95 % interval: 1.0 points less to 0.2 points more; 5 seeds paired; "
+        "p = 0.2, Holm for 7 comparisons): no difference was seen; one of 0.9 points would have been (power 80 %, "
+        "before the correction); no difference beyond +-1.0 points."
+    )
+
+
+def test_a_difference_and_one_that_the_correction_takes() -> None:
+    clear = difference(-0.02, -0.03, -0.01)
+    assert say(clear, 0.00001, comparisons=1).endswith("5 seeds paired; p < 0.001, t test): a difference was seen.")
+    words = say(clear, 0.08)
+    assert words.endswith(
+        "a difference was seen by itself, not after the correction; no difference beyond +-3.0 points."
+    )
+
+
+def test_missing_partners_one_seed_and_no_variance_are_said() -> None:
+    assert "5 seeds paired, 2 without a partner left out; p" in say(difference(unpaired=(5, 6)), 0.2)
+    alone = say(difference(0.01, None, None, pairs=1), None)
+    assert alone == "degree: 1.0 points more than real (1 seed): no interval, so nothing follows for other seeds."
+    same = say(difference(0.0, None, None, pairs=3), None)
+    assert same == "degree: the same as real (equal in all 3 seeds): no interval, so nothing follows for other seeds."
+    nothing = say(difference(None, None, None, pairs=0, unpaired=(0,)), None)
+    assert (
+        nothing
+        == "degree: no seed has a finished run of it and of real, 1 without a partner left out; nothing can be said."
+    )
+
+
+def test_other_metrics_are_no_points() -> None:
+    words = say(difference(0.0004, -0.01, 0.02), 0.5, metric="macro_f1")
+    assert words.startswith("degree: the same as real (95 % interval: 0.010 less to 0.020 more")
+    assert words.endswith("+-0.020.")
+
+
+def test_what_a_reader_must_know_first() -> None:
+    assert say_weight(10, failed=0, unfinished=0) == []
+    assert say_weight(1, failed=1, unfinished=3) == [
+        "This experiment is not finished: 3 runs to come.",
+        "1 run failed and is in no mean.",
+        "Preliminary: 1 seed; a comparison carries a conclusion from 10 seeds on.",
+    ]
+    assert say_weight(9, failed=2, unfinished=0)[0] == "2 runs failed and are in no mean."
+
+
+def test_effects() -> None:
+    found = [
+        Effect(("noise",), (), 0.001, -0.002, 0.004, 0.5, 1.0),
+        Effect(("mask",), (), -0.02, -0.03, -0.01, 0.0001, 0.0003),
+        Effect(("mask", "noise"), (("a", "b"),), 0.01, 0.004, 0.016, 0.01, 0.02),
+    ]
+    assert say_effects(found, metric="accuracy") == [
+        "mask, switched on: 2.0 points less (95 % interval: 3.0 points less to 1.0 points less; p < 0.001 after Holm).",
+        "mask together with noise, beyond the sum of both: 1.0 points more (95 % interval: 0.4 points more to 1.6 "
+        "points more; p = 0.02 after Holm). This may be the effect of a x b as well.",
+        "1 of 3 effects were not seen (Holm); none of them is beyond +-0.4 points (95 % intervals, each alone).",
+    ]
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_effects_without_error_are_not_told(count: int) -> None:
+    said = say_effects([Effect(("a",), (), 0.1, None, None, None, None)] * count, metric="accuracy")
+    assert said == ["No effect can be told from chance: there are no more runs than effects."] * count
