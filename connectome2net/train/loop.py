@@ -25,6 +25,7 @@ from torch import nn, optim
 from connectome2net.errors import TrainError
 from connectome2net.inside import examine
 from connectome2net.load import load, read_program, set_backends
+from connectome2net.runtime.allocator import keep_freed_memory
 from connectome2net.runtime.device import find_device
 from connectome2net.tasks import Dataset, open_dataset
 from connectome2net.train.checkpoint import (
@@ -98,6 +99,7 @@ def train(
         DataError: the images cannot be read.
         LoadError: the compiled folder cannot be trusted.
     """
+    keep_freed_memory()
     training = _resume(Path(resume), data, trust) if resume else _start(Path(compiled), data, config, out, trust)
     try:
         if is_reservoir(training.model):
