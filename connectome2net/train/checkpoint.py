@@ -6,19 +6,36 @@ Enters: a model, its optimiser, what the loop remembers. Leaves: the same, later
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn, optim
 
+from connectome2net.errors import TrainError
+
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that at any moment the old or the new content lies there as a whole."""
+    """Write a file so that at any moment the old or the new content lies there as a whole.
+
+    The content is on the disk before the name is, so that this holds for a power failure, too.
+
+    Raises:
+        TrainError: the disk is full, or does not let itself be written; the old content stays.
+    """
     part = path.with_name(f".{path.name}.part")
-    part.write_bytes(content)
-    part.replace(path)
+    try:
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        found, fix = error.strerror or error, "make room, or mend the rights, and go on; what was there is whole"
+        raise TrainError("a file cannot be written", where=path, found=found, fix=fix) from None
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
@@ -48,18 +65,26 @@ def save_checkpoint(path: Path, model: nn.Module, optimiser: optim.Optimizer, me
 
 
 def load_checkpoint(path: Path, model: nn.Module, optimiser: optim.Optimizer) -> dict[str, Any]:
-    """Put a state back into a model and its optimiser, and return what the loop remembered."""
+    """Put a state back into a model and its optimiser, and return what the loop remembered.
+
+    Raises:
+        TrainError: the file is damaged, or of another network.
+    """
     of_model: dict[str, Tensor] = {}
     of_optimiser: dict[int, dict[str, Tensor]] = {}
-    with safe_open(path, framework="pt") as file:
-        memory = json.loads(file.metadata()["memory"])
-        for key in file.keys():  # noqa: SIM118 - not a dict
-            kind, name = key.split(".", 1)
-            if kind == "model":
-                of_model[name] = file.get_tensor(key).clone()
-            else:
-                index, name = name.split(".", 1)
-                of_optimiser.setdefault(int(index), {})[name] = file.get_tensor(key).clone()
-    model.load_state_dict(of_model)
+    try:
+        with safe_open(path, framework="pt") as file:
+            memory: dict[str, Any] = json.loads(file.metadata()["memory"])
+            for key in file.keys():  # noqa: SIM118 - not a dict
+                kind, name = key.split(".", 1)
+                if kind == "model":
+                    of_model[name] = file.get_tensor(key).clone()
+                else:
+                    index, name = name.split(".", 1)
+                    of_optimiser.setdefault(int(index), {})[name] = file.get_tensor(key).clone()
+        model.load_state_dict(of_model)
+    except (SafetensorError, LookupError, TypeError, ValueError, RuntimeError) as error:
+        fix = "train again; best.safetensors of this run may still be whole"
+        raise TrainError("this checkpoint cannot be read", where=path, found=error, fix=fix) from None
     optimiser.load_state_dict({"state": of_optimiser, "param_groups": optimiser.state_dict()["param_groups"]})
     return memory

@@ -8,6 +8,7 @@ Enters: a model and images. Leaves: a model that has learned from each of them o
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -21,10 +22,33 @@ from connectome2net.train.schedule import learning_rate
 from connectome2net.train.trouble import bound, trouble_in
 
 
+@dataclass(frozen=True)
+class Placed:
+    """Images on the device where a model is.
+
+    Attributes:
+        image_BHW: grey, uint8.
+        label_B: classes.
+    """
+
+    image_BHW: Tensor
+    label_B: Tensor
+
+    def __len__(self) -> int:
+        return len(self.label_B)
+
+
+def place(images: ImageSet | Placed, device: torch.device) -> Placed:
+    """Return images on a device; those that are placed already stay as they are."""
+    if isinstance(images, Placed):
+        return images
+    return Placed(torch.from_numpy(images.image_NHW).to(device), torch.from_numpy(images.label_N).to(device))
+
+
 def train_epoch(
     model: nn.Module,
     optimiser: optim.Optimizer,
-    images: ImageSet,
+    images: ImageSet | Placed,
     config: TrainConfig,
     *,
     epoch: int,
@@ -35,7 +59,7 @@ def train_epoch(
     Args:
         model: it learns, on the device where it is.
         optimiser: of its parameters.
-        images: to learn from.
+        images: to learn from; ``place`` them where epochs follow each other.
         config: the settings.
         epoch: epochs before this one; with the seed and the step it decides the order, the augmentation and noise.
         progress: told of each step.
@@ -48,8 +72,8 @@ def train_epoch(
     """
     model.train()
     device = next(model.parameters()).device
-    image_BHW, label_B = _tensors(images, device)
-    count, limit = len(label_B), bound(torch.get_default_dtype())
+    placed = place(images, device)
+    count, limit = len(placed), bound(torch.get_default_dtype())
     steps = -(-count // config.batch)
     order = torch.randperm(count, generator=torch.Generator().manual_seed(_mix(config.seed, epoch)))
 
@@ -57,7 +81,7 @@ def train_epoch(
         """Return the loss of a batch and which images were right; the same at any time."""
         torch.manual_seed(_mix(config.seed, epoch, step))
         chosen = order[step * config.batch : (step + 1) * config.batch].to(device)
-        image_BCHW, target_B = image_BHW[chosen, None].float() / 255, label_B[chosen]
+        image_BCHW, target_B = placed.image_BHW[chosen, None].float() / 255, placed.label_B[chosen]
         if config.augmentation is not None:
             image_BCHW = config.augmentation(image_BCHW)
         logits_BK = model(image_BCHW)
@@ -87,22 +111,17 @@ def train_epoch(
 
 
 @torch.no_grad()
-def evaluate_images(model: nn.Module, images: ImageSet, *, batch: int = 256) -> tuple[float, float]:
+def evaluate_images(model: nn.Module, images: ImageSet | Placed, *, batch: int = 256) -> tuple[float, float]:
     """Return the mean cross entropy and the accuracy of a model on images, in evaluation mode."""
     model.eval()
-    device = next(model.parameters()).device
-    image_BHW, label_B = _tensors(images, device)
+    placed = place(images, next(model.parameters()).device)
     loss, right = 0.0, 0
-    for start in range(0, len(label_B), batch):
-        target_B = label_B[start : start + batch]
-        logits_BK = model(image_BHW[start : start + batch, None].float() / 255)
+    for start in range(0, len(placed), batch):
+        target_B = placed.label_B[start : start + batch]
+        logits_BK = model(placed.image_BHW[start : start + batch, None].float() / 255)
         loss += F.cross_entropy(logits_BK, target_B, reduction="sum").item()
         right += int((logits_BK.argmax(1) == target_B).sum())
-    return loss / len(label_B), right / len(label_B)
-
-
-def _tensors(images: ImageSet, device: torch.device) -> tuple[Tensor, Tensor]:
-    return torch.from_numpy(images.image_NHW).to(device), torch.from_numpy(images.label_N).to(device)
+    return loss / len(placed), right / len(placed)
 
 
 def _mix(*numbers: int) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+import shutil
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -23,21 +24,28 @@ from connectome2net.tasks import Dataset
 from connectome2net.train.config import TrainConfig
 
 RUNS = Path("runs")
+STARTING = ".starting"
+"""An empty file that lies in a run folder until its run.json does."""
 
 
 def new_run(out: str | Path | None) -> Path:
     """Make a run folder: the one that is asked for, or the next free ``runs/NNN``.
 
     Raises:
-        TrainError: the folder that is asked for is not empty.
+        TrainError: the folder that is asked for is not empty; a run that was killed before it began counts as empty.
     """
-    if out is not None:
-        folder = Path(out)
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            fix = f"choose another with --out, or go on with it: --resume {folder}"
-            raise TrainError("something lies here already", where=folder, wanted="an empty place", fix=fix)
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
+    folder = _next_run() if out is None else Path(out)
+    if _unfinished(folder):
+        shutil.rmtree(folder / "compiled", ignore_errors=True)
+    elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        fix = f"choose another with --out, or go on with it: --resume {folder}"
+        raise TrainError("something lies here already", where=folder, wanted="an empty place", fix=fix)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / STARTING).touch()
+    return folder
+
+
+def _next_run() -> Path:
     RUNS.mkdir(exist_ok=True)
     number = max((int(path.name) for path in RUNS.iterdir() if path.name.isdigit()), default=0)
     while True:
@@ -47,6 +55,11 @@ def new_run(out: str | Path | None) -> Path:
         except FileExistsError:  # another process took it
             continue
         return RUNS / f"{number:03d}"
+
+
+def _unfinished(folder: Path) -> bool:
+    """Tell whether a run was killed between its first file and run.json."""
+    return (folder / STARTING).is_file() and not (folder / "run.json").is_file()
 
 
 def newest_run() -> Path:
@@ -104,6 +117,8 @@ def read_run(folder: Path) -> dict[str, Any]:
         TrainError: it is missing or damaged.
     """
     path, fix = folder / "run.json", "name a folder that `c2n train` made, such as runs/001"
+    if _unfinished(folder):
+        fix = f"it was stopped before it began: train again, with --out {folder}"
     if not path.is_file():
         raise TrainError("this is not a run", where=folder, found="no run.json", wanted="a run", fix=fix)
     try:

@@ -35,11 +35,11 @@ def plastic(tmp_path: Path) -> Path:
     network["populations"] = [item | {"plasticity": ["intrinsic"]} for item in network["populations"]]
     rules["intrinsic"] = {"rule": "intrinsic", "rate": 0.01, "target": 0.3, "memory_batches": 4}
     spec = twelve_cells("feedforward", **network | {"plasticity": rules})
-    return compile_spec(spec, out=tmp_path / "compiled")
+    return compile_spec(spec, out=tmp_path / "plastic")
 
 
 @pytest.fixture
 def dale(tmp_path: Path) -> Path:
     """A compiled network under Dale's law, for images of 12 x 12."""
     front_end = {"height": 12, "width": 12, "blocks": [{"channels": 4, "pool": 2}]}
-    return compile_spec(twelve_cells("column", front_end=front_end), out=tmp_path / "compiled")
+    return compile_spec(twelve_cells("column", front_end=front_end), out=tmp_path / "dale")

@@ -17,7 +17,7 @@ from connectome2net.cli import c2n as command
 from connectome2net.compile.package import compile_spec
 from connectome2net.errors import TrainError
 from connectome2net.tasks import Dataset
-from connectome2net.train import TrainConfig, loop, train
+from connectome2net.train import TrainConfig, loop, train, training
 from connectome2net.train.ridge import solve_readout
 
 FRONT_END = {"height": 12, "width": 12, "blocks": [{"channels": 4, "pool": 2}]}
@@ -124,7 +124,7 @@ def test_a_network_that_sees_nothing_is_no_reservoir(few_faces: Dataset, tmp_pat
 def test_the_command_says_what_was_done(few_faces: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     reservoir(tmp_path, 0.05)
-    monkeypatch.setattr(loop, "open_dataset", lambda *_, **__: few_faces)
+    monkeypatch.setattr(training, "open_dataset", lambda *_, **__: few_faces)
     done = CliRunner().invoke(command, ["train", "--data", "synthetic"])
     assert done.exit_code == 0, done.output
     assert "a reservoir: only its readout was solved, by ridge regression, penalty 0.05" in done.output

@@ -2,12 +2,7 @@
 
 import hashlib
 import json
-import os
 import re
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -22,6 +17,7 @@ from connectome2net.train.checkpoint import load_checkpoint, save_checkpoint
 from connectome2net.train.config import read_config
 from connectome2net.train.run import newest_run
 from connectome2net.train.schedule import learning_rate, make_optimiser
+from connectome2net.train.training import Training
 
 SHORT = TrainConfig(epochs=4, batch=16, learning_rate=1e-2)
 
@@ -117,14 +113,14 @@ def test_what_rules_remember_survives_a_stop(
     plastic: Path, few_faces: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = train(plastic, data=few_faces, config=SHORT, out=tmp_path / "whole")
-    keep, epochs = loop._keep, iter(range(2))
+    keep, epochs = Training.keep, iter(range(2))
 
     def keep_and_stop(*arguments: object) -> None:
         keep(*arguments)
         if next(epochs):
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(loop, "_keep", keep_and_stop)
+    monkeypatch.setattr(Training, "keep", keep_and_stop)
     with pytest.raises(KeyboardInterrupt):
         train(plastic, data=few_faces, config=SHORT, out=tmp_path / "run")
     monkeypatch.undo()
@@ -153,36 +149,6 @@ def test_rules_are_told_which_answers_were_right(
     assert float(baseline) == pytest.approx(metrics(run)[0]["accuracy"], abs=1e-6)
 
 
-def test_kill_9_and_resume_end_as_if_never_stopped(feedforward: Path, tmp_path: Path) -> None:
-    program = (
-        "import sys, torch; torch.set_num_threads(1)\n"
-        "from connectome2net.tasks.faces import faces\n"
-        "from connectome2net.train import TrainConfig, train\n"
-        "data = faces(train=84, validation=28, test=42, size=12)\n"
-        "config = TrainConfig(epochs=30, batch=16)\n"
-        "compiled, out, resume = sys.argv[1:]\n"
-        "train(compiled, data=data, **({'resume': out} if resume == 'yes' else {'config': config, 'out': out}))\n"
-    )
-
-    def start(out: str, resume: str) -> subprocess.Popen[bytes]:
-        environment = os.environ | {"OMP_NUM_THREADS": "1"}
-        arguments = [sys.executable, "-c", program, str(feedforward), str(tmp_path / out), resume]
-        return subprocess.Popen(arguments, env=environment)
-
-    assert start("whole", "no").wait() == 0
-    running = start("run", "no")
-    for enough in (3, 9, 16):
-        while not (tmp_path / "run" / "metrics.jsonl").is_file() or len(metrics(tmp_path / "run")) < enough:
-            assert running.poll() is None
-            time.sleep(0.002)
-        running.send_signal(signal.SIGKILL)
-        running.wait()
-        running = start("run", "yes")
-    assert running.wait() == 0
-    assert metrics(tmp_path / "run") == metrics(tmp_path / "whole")
-    assert same_weights(tmp_path / "run", tmp_path / "whole")
-
-
 def test_resume_drops_the_line_of_an_epoch_without_a_checkpoint(
     feedforward: Path, few_faces: Dataset, tmp_path: Path
 ) -> None:
@@ -192,21 +158,6 @@ def test_resume_drops_the_line_of_an_epoch_without_a_checkpoint(
         file.write('{"epoch": 5, "half')
     train(resume=run, data=few_faces)
     assert metrics(run) == before
-
-
-def test_resume_after_a_stop_between_the_first_line_and_the_first_checkpoint(
-    feedforward: Path, few_faces: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def stop(*arguments: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(loop, "save_checkpoint", stop)
-    with pytest.raises(KeyboardInterrupt):
-        train(feedforward, data=few_faces, config=SHORT, out=tmp_path / "run")
-    assert len(metrics(tmp_path / "run")) == 1
-    monkeypatch.undo()
-    train(resume=tmp_path / "run", data=few_faces)
-    assert [line["epoch"] for line in metrics(tmp_path / "run")] == [1, 2, 3, 4]
 
 
 def test_early_stopping_waits_for_patience(

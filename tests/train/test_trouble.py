@@ -15,7 +15,7 @@ import connectome2net as c2n
 from connectome2net.compile.package import compile_spec
 from connectome2net.errors import TrainError
 from connectome2net.tasks import Dataset
-from connectome2net.train import TrainConfig, epoch, loop, train
+from connectome2net.train import TrainConfig, epoch, loop, train, training
 from connectome2net.train.trouble import bound, trouble_in
 
 SHORT = TrainConfig(epochs=3, batch=16, augmentation=None)
@@ -49,13 +49,13 @@ def spoil(monkeypatch: pytest.MonkeyPatch, change: Any, *, calls: int = 0) -> No
 def models(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The models that training loads, from now on."""
     found: list[Any] = []
-    load = loop.load
+    load = training.load
 
     def catch(*given: Any, **named: Any) -> Any:
         found.append(load(*given, **named))
         return found[-1]
 
-    monkeypatch.setattr(loop, "load", catch)
+    monkeypatch.setattr(training, "load", catch)
     return found
 
 
