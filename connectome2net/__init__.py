@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from connectome2net.compile.package import compile_spec
+    from connectome2net.compile.reference import compile_reference
     from connectome2net.errors import C2NError
     from connectome2net.evaluate import evaluate
     from connectome2net.extract import extract
@@ -30,6 +31,7 @@ _HOME = {
     "Spec": "spec",
     "TrainConfig": "train",
     "clamp": "inside",
+    "compile_reference": "compile.reference",
     "compile_spec": "compile.package",
     "evaluate": "evaluate",
     "extract": "extract",
@@ -48,6 +50,7 @@ __all__ = [
     "Spec",
     "TrainConfig",
     "clamp",
+    "compile_reference",
     "compile_spec",
     "evaluate",
     "extract",

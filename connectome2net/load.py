@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import re
 import sys
 from collections import Counter
 from pathlib import Path
@@ -19,6 +20,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from torch import Tensor, nn
 
+from connectome2net.compile.conventional import Conventional
 from connectome2net.compile.emit import emit
 from connectome2net.compile.parameters import MOST_DRAWN, count_drawn
 from connectome2net.compile.program import Program
@@ -45,7 +47,8 @@ def load(
 
     The module takes grey images, float (B, 1, H, W) with values from 0 to 1 (H and W as in the spec, 48 x 48 by
     default), and returns logits (B, K). ``model.program`` says what it was compiled from; ``model.cell_index``
-    (units,) is the row in the spec's cells table of each of its cells, group after group.
+    (units,) is the row in the spec's cells table of each of its cells, group after group; a conventional reference has
+    none.
 
     Args:
         path: a compiled folder, for a fresh network; or a run (``runs/001``), for the trained one at its best epoch.
@@ -108,7 +111,7 @@ def set_backends(model: nn.Module, backend: str) -> None:
     choose_backends(model, backend, {f"W_{block.name}": block.storage for block in program.blocks})
 
 
-def read_program(path: Path) -> Program:
+def read_program(path: Path) -> Program | Conventional:
     """Return the program of a compiled folder.
 
     Raises:
@@ -118,7 +121,7 @@ def read_program(path: Path) -> Program:
     if (commas := content.count(b",")) > MOST_COMMAS:
         _refuse_length(path / "program.json", f"{commas:,} commas", f"at most {MOST_COMMAS:,}")
     try:
-        return Program.model_validate_json(content)
+        return _form(content).model_validate_json(content)
     except ValidationError as error:
         first = error.errors()[0]
         newer = first["loc"] in (("format_version",), ("template",)) and isinstance(first["input"], int)
@@ -126,6 +129,11 @@ def read_program(path: Path) -> Program:
         fix = "update connectome2net, or " + AGAIN if newer else AGAIN
         found = f"/{'/'.join(map(str, first['loc']))}: {first['msg']}"
         raise LoadError(what, where=path / "program.json", found=found, fix=fix) from None
+
+
+def _form(content: bytes) -> type[Program] | type[Conventional]:
+    """Return what a program.json holds by its first words; a conventional network is known by its format."""
+    return Conventional if re.match(rb'\{\s*"format":\s*"connectome2net.reference"', content) else Program
 
 
 def _read(path: Path, *, most: int | None = None) -> bytes:
@@ -141,7 +149,7 @@ def _refuse_length(path: Path, found: str, wanted: str) -> NoReturn:
     raise LoadError(f"{path.name} is longer than any network needs", where=path, found=found, wanted=wanted, fix=AGAIN)
 
 
-def _read_arrays(path: Path, program: Program) -> dict[str, Tensor]:
+def _read_arrays(path: Path, program: Program | Conventional) -> dict[str, Tensor]:
     where = path / "weights.safetensors"
     content = _read(where)
     if (digest := hashlib.sha256(content).hexdigest()) != program.weights_sha256:

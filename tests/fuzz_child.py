@@ -28,9 +28,11 @@ import torch
 from columns import NETWORKS, twelve_cells
 from mutating import mutate_bytes, mutate_json, mutate_safetensors
 
+from connectome2net.compile.conventional import Conventional
 from connectome2net.compile.emit import emit
 from connectome2net.compile.package import compile_spec
 from connectome2net.compile.program import Program
+from connectome2net.compile.reference import compile_reference
 from connectome2net.errors import C2NError, Issue
 from connectome2net.load import load
 from connectome2net.spec import open_spec, write_spec
@@ -98,7 +100,8 @@ def damaged_program(random: Random, source: Path, folder: Path) -> str:
     text = damaged_text(random, kind, program)
     (folder / "program.json").write_bytes(text)
     with contextlib.suppress(ValueError):
-        (folder / "model.py").write_text(emit(Program.model_validate_json(text)), encoding="utf-8")
+        form = Conventional if b"connectome2net.reference" in text else Program
+        (folder / "model.py").write_text(emit(form.model_validate_json(text)), encoding="utf-8")
     return kind
 
 
@@ -131,6 +134,9 @@ def sources(kind: str, folder: Path) -> Iterator[Path]:
     for at, (network, changes) in enumerate(VARIANTS):
         path = write_spec(twelve_cells(network, **changes), folder / f"{at}")
         yield path.parent if kind == "specs" else compile_spec(path, out=folder / f"{at}" / "compiled")
+    if kind == "programs":
+        for reference in ("mlp", "cnn"):
+            yield compile_reference(twelve_cells("feedforward"), reference, out=folder / reference, parameters=3000)
 
 
 def try_one(kind: str, seed: int, whole: list[Path], folder: Path) -> tuple[str, str]:

@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "transform": {"errors", "spec"},
     "compile": {"errors", "spec"},
     "runtime": {"errors"},
-    "load": {"errors", "runtime", "compile.emit", "compile.parameters", "compile.program"},
+    "load": {"errors", "runtime", "compile.conventional", "compile.emit", "compile.parameters", "compile.program"},
     "inside": {"errors", "runtime", "load"},
     "tasks": {"errors"},
     "train": {"errors", "runtime", "load", "inside", "tasks"},

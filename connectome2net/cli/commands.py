@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from connectome2net.cli.options import as_json, backend_option, print_json, spec_path, trust_option
 from connectome2net.errors import SpecError
+
+if TYPE_CHECKING:
+    from connectome2net.spec import Spec
 
 positive = click.FloatRange(min=0, min_open=True)
 source_option = click.option(
@@ -162,15 +165,33 @@ def validate(spec: Path, as_json: bool) -> None:
 @click.command(name="compile")
 @spec_path
 @click.option("--out", default="compiled", show_default=True, type=click.Path(path_type=Path), help="Where to write.")
-def compile_(spec: Path, out: Path) -> None:
+@click.option(
+    "--reference",
+    type=click.Choice(["linear", "mlp", "cnn"]),
+    help="A conventional network instead: the spec's front end, and no connectome.",
+)
+@click.option("--parameters", type=click.IntRange(min=1), help="Size of the reference.  [default: that of the network]")
+def compile_(spec: Path, out: Path, reference: Any, parameters: int | None) -> None:
     """Compile a spec into a readable torch model."""
-    from connectome2net.compile.package import compile_spec
     from connectome2net.spec import read_spec
+
+    if parameters is not None and reference is None:
+        raise click.UsageError("--parameters is the size of a --reference; a network has that of its spec")
+    valid = read_spec(spec)
+    if reference is None:
+        folder = _compile_network(valid, out)
+    else:
+        from connectome2net.compile.reference import compile_reference
+
+        folder = compile_reference(valid, reference, out=out, parameters=parameters)
+    click.echo(f"{folder}/model.py  weights.safetensors  program.json")
+
+
+def _compile_network(spec: Spec, out: Path) -> Path:
+    from connectome2net.compile.package import compile_spec
     from connectome2net.spec.rules import unused_rules
 
-    valid = read_spec(spec)
-    for name in unused_rules(valid.network):
+    for name in unused_rules(spec.network):
         text = f"note: rule {name} changes nothing: name it under plasticity of a projection or a population"
         click.echo(text, err=True)
-    folder = compile_spec(valid, out=out)
-    click.echo(f"{folder}/model.py  weights.safetensors  program.json")
+    return compile_spec(spec, out=out)

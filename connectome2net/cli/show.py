@@ -169,6 +169,8 @@ def show_evaluation(result: dict[str, Any]) -> None:
 def audit_line(audit: dict[str, Any]) -> str:
     """Return what the audits of a network found, in a line."""
     dale = audit["dale"]
+    if not dale["edges"] + dale["free"] and "note" in audit:
+        return str(audit["note"])
     parts = [f"Dale's law: {dale['violations']} violations in {dale['edges']:,} edges"]
     if dale["free"]:
         parts.append(f"{dale['free']:,} edges with free signs")
@@ -205,7 +207,9 @@ def show_network(found: dict[str, Any]) -> None:
     console = _console()
     console.print(f"[bold]network {found['network']}[/]  of spec {escape(found['spec'])} {found['spec_sha256'][:12]}")
     console.print(f"{escape(found['dataset'])}, materialization {escape(found['materialization'])}")
-    if found["synthetic"]:
+    if found["reference"]:
+        console.print(f"a conventional reference ({found['reference']}): the front end of the spec, and no connectome")
+    elif found["synthetic"]:
         console.print(SYNTHETIC_COLUMN)
     if run := found.get("run"):
         reached = (
@@ -246,6 +250,8 @@ def _show_examined(console: Console, states: dict[str, dict[str, Any]]) -> None:
     for name, audit in states.items():
         console.print(f"{name}: {audit_line(audit)}")
     spectra = {name: audit["spectrum"] for name, audit in states.items() if "spectrum" in audit}
+    if not spectra:
+        return
     table = _table("\nspectrum of W over all cells", [""], list(spectra))
     for key, words in SPECTRUM.items():
         _add(table, words, *(_number(spectrum[key]) for spectrum in spectra.values()))

@@ -12,8 +12,10 @@ from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
+from connectome2net.compile.conventional import Conventional
 from connectome2net.compile.equations import EQUATIONS
 from connectome2net.compile.front_end import arguments as arguments_of
+from connectome2net.compile.parameters import count_parameters
 from connectome2net.compile.phases import settled, unrolled
 from connectome2net.compile.program import (
     Block,
@@ -44,9 +46,18 @@ LEARNING = {
     "reservoir": "learning: none but the readout, by ridge regression; the strengths of edges stay as they are drawn",
 }
 
+REFERENCES = {
+    "linear": "nothing; the readout sees the feature map",
+    "mlp": "dense layers with LayerNorm and ReLU",
+    "cnn": "further convolutions; the readout sees every place of the last map",
+}
+"""What stands where the column was."""
 
-def emit(program: Program) -> str:
+
+def emit(program: Program | Conventional) -> str:
     """Return the source of model.py. The template has loops and names, no decisions."""
+    if isinstance(program, Conventional):
+        return _emit_conventional(program)
     sizes = {population.name: population.cells for population in program.populations}
     template = _environment().get_template(f"model_v{program.template}.py.jinja")
     return template.render(
@@ -80,6 +91,26 @@ def emit(program: Program) -> str:
     )
 
 
+def _emit_conventional(network: Conventional) -> str:
+    counts = count_parameters(network)
+    size = sum(counts.values())
+    wanted = [f"{network.wanted:,} were wanted: {size / network.wanted - 1:+.2%}"] if network.wanted else []
+    template = _environment().get_template(f"reference_v{network.template}.py.jinja")
+    return template.render(
+        network=network,
+        class_name=_class_name(network),
+        what=REFERENCES[network.reference],
+        sizes=[*counts.items(), ("together", size)],
+        wanted=wanted,
+        arguments=arguments,
+        arguments_of=arguments_of,
+        literal=literal,
+        wrap=wrap,
+        table=table,
+        words=words,
+    )
+
+
 def _learning(program: Program) -> dict[str, Any]:
     """Return what the template says of the way of learning."""
     form = program.learning
@@ -90,7 +121,7 @@ def _learning(program: Program) -> dict[str, Any]:
     }
 
 
-def _class_name(program: Program) -> str:
+def _class_name(program: Program | Conventional) -> str:
     """Return a name for the class; it ends so that it can be neither a word of Python nor a name that is imported."""
     return "".join(part[:1].upper() + part[1:] for part in program.name.split("_")) + "Network"
 

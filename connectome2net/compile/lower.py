@@ -49,7 +49,7 @@ def lower(spec: Spec) -> tuple[Program, Arrays]:
     network = spec.network
     layout = lay_out(network, population_cells(spec))
     blocks, arrays = _blocks(spec, layout)
-    layers, channels, height, width = _front_end(network.front_end)
+    layers, channels, height, width = lower_front_end(network.front_end)
     place, input_arrays = _input(spec, layout, channels, height, width)
     readout, readout_arrays = _readout(network, layout)
     learning: Any = network.learning and network.learning.model_dump(exclude={"why", "reference"})
@@ -57,7 +57,7 @@ def lower(spec: Spec) -> tuple[Program, Arrays]:
     arrays |= input_arrays | readout_arrays | cell_arrays | {"cell_index": layout.cell_index}
     program = Program(
         name=network.name,
-        origin=_origin(spec),
+        origin=origin_of(spec),
         height=network.front_end.height,
         width=network.front_end.width,
         populations=tuple(
@@ -85,7 +85,8 @@ def lower(spec: Spec) -> tuple[Program, Arrays]:
     return program, arrays
 
 
-def _origin(spec: Spec) -> Origin:
+def origin_of(spec: Spec) -> Origin:
+    """Return what a program says of the spec that it comes from."""
     anatomy = spec.anatomy
     return Origin(
         spec=spec.name,
@@ -132,8 +133,12 @@ def _blocks(spec: Spec, layout: Layout) -> tuple[tuple[Block, ...], Arrays]:
     return tuple(blocks), arrays
 
 
-def _front_end(front_end: FrontEnd) -> tuple[tuple[Layer, ...], int, int, int]:
-    """Return the layers and the channels, height and width of the feature map that leaves them."""
+def lower_front_end(front_end: FrontEnd) -> tuple[tuple[Layer, ...], int, int, int]:
+    """Return the layers and the channels, height and width of the feature map that leaves them.
+
+    Raises:
+        CompileError: pooling leaves nothing of the image.
+    """
     layers: list[Layer] = [Adaptation()] if front_end.adaptation else []
     channels, height, width = 1, front_end.height, front_end.width
     for at, block in enumerate(front_end.blocks):

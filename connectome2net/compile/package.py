@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save
 
+from connectome2net.compile.anatomy import Arrays
+from connectome2net.compile.conventional import Conventional
 from connectome2net.compile.emit import emit
 from connectome2net.compile.lower import lower
 from connectome2net.compile.program import Program
@@ -21,7 +23,7 @@ from connectome2net.spec.digest import digest_bytes
 PARTS = ("model.py", "weights.safetensors", "program.json")
 
 
-def program_text(program: Program) -> str:
+def program_text(program: Program | Conventional) -> str:
     """Return program.json as text."""
     return json.dumps(program.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
 
@@ -43,11 +45,25 @@ def compile_spec(spec: Spec | str | Path, *, out: str | Path = "compiled") -> Pa
         CompileError: it cannot be lowered, or ``out`` holds something else.
     """
     spec = spec if isinstance(spec, Spec) else read_spec(spec)
+    out = free_folder(out)
+    return write_compiled(*lower(spec), out)
+
+
+def free_folder(out: str | Path) -> Path:
+    """Return a folder in which nothing lies, or a compiled network that may be replaced.
+
+    Raises:
+        CompileError: something else lies there.
+    """
     out = Path(out)
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / "program.json").exists())):
         fix = "choose another folder with --out"
         raise CompileError("something else lies here", where=out, wanted="no file or a compiled folder", fix=fix)
-    program, arrays = lower(spec)
+    return out
+
+
+def write_compiled(program: Program | Conventional, arrays: Arrays, out: Path) -> Path:
+    """Write a compiled folder, and return it."""
     weights = save({name: np.ascontiguousarray(array) for name, array in sorted(arrays.items())})
     program = program.model_copy(update={"weights_sha256": digest_bytes(weights)})
     contents = (emit(program).encode(), weights, program_text(program).encode())

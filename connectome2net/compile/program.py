@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, ClassVar, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -193,6 +193,8 @@ class Program(Node):
     learning: Annotated[Equilibrium | FeedbackAlignment | Reservoir, Field(discriminator="kind")] | None = None
     arrays: dict[str, Array]
     weights_sha256: Sha256 | Literal[""] = ""
+
+    reference: ClassVar[None] = None
 
     @model_validator(mode="after")
     def _names_stand_for_something(self) -> Self:

@@ -67,6 +67,7 @@ class Layout:
         Raises:
             InsideError: a cell or a population is not of this network, or is named twice.
         """
+        self.check_cells()
         asked: Any = [cells] if isinstance(cells, str) else list(cells)
         if asked and all(isinstance(name, str) for name in asked):
             parts = [np.arange(*self.populations[name]) for name in self.names(asked)]
@@ -93,6 +94,16 @@ class Layout:
                 fix="model.cell_index lists them; cells in no population of the spec are no units",
             )
         return _once(unit, self.cell_index)
+
+    def check_cells(self) -> None:
+        """Refuse a network without cells.
+
+        Raises:
+            InsideError: this is a conventional reference.
+        """
+        if not len(self.cell_index):
+            found, wanted = "a conventional reference", "a network that was compiled from a connectome"
+            raise InsideError("there are no cells in this network", found=found, wanted=wanted)
 
     def by_group(self, units: Index) -> dict[str, tuple[Index, Index]]:
         """Return, for each group that has some of the units, their rows in it and their places among the units."""

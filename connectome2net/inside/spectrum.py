@@ -45,8 +45,13 @@ class Edges:
 
 @torch.no_grad()
 def edges_of(model: nn.Module) -> Edges:
-    """Return the edges of all projections of a network, one after the other; without gap junctions."""
+    """Return the edges of all projections of a network, one after the other; without gap junctions.
+
+    Raises:
+        InsideError: it is a conventional reference, which has none.
+    """
     layout, program = layout_of(model), _program(model)
+    layout.check_cells()
     post, pre, weight = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)], [np.zeros(0)]
     for block in (block for block in program.blocks if block.sign != "positive"):
         module: Any = model.get_submodule(f"W_{block.name}")

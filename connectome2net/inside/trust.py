@@ -30,10 +30,13 @@ def examine(model: nn.Module, *, quick: bool = False) -> dict[str, Any]:
 
     Returns:
         ``dale`` (``audit_dale``), ``silence`` (``audit_silence``), ``spectrum`` (``spectral_report``); or, in place of
-        the last two, a ``note``.
+        the last two, a ``note``: of a conventional reference there is nothing to audit.
     """
     found: dict[str, Any] = {"dale": audit_dale(model)}
-    if quick and (units := len(layout_of(model).cell_index)) > LARGE:
+    units = len(layout_of(model).cell_index)
+    if not units:
+        return found | {"note": "nothing to audit: a conventional reference has no cells and no edges"}
+    if quick and units > LARGE:
         return found | {"note": f"{units:,} cells: c2n inspect looks at silent edges and the spectrum"}
     return found | {"silence": audit_silence(model), "spectrum": spectral_report(model, quick=quick)}
 
@@ -48,6 +51,7 @@ def inspect_network(path: str | Path, *, backend: str | None = None, trust: bool
 
     Returns:
         ``network, spec, spec_sha256, dataset, materialization, synthetic``: what it was compiled from;
+        ``reference``: which conventional reference it is, None for a network of the spec;
         ``populations``, ``projections``, one row per matrix; ``parameters`` of each part and
         ``trainable_parameters``; ``before``: what ``examine`` says of the fresh network (of a run: of its seed); of a
         run also ``after``, the same at its best epoch (None before the first), and ``run``, what it was trained on and
@@ -96,6 +100,7 @@ def _compiled(model: nn.Module) -> dict[str, Any]:
     origin = program.origin
     return {
         "network": program.name,
+        "reference": program.reference,
         "spec": origin.spec,
         "spec_sha256": origin.spec_sha256,
         "dataset": origin.dataset,

@@ -82,6 +82,7 @@ def describe(folder: Path, model: nn.Module, config: TrainConfig, dataset: Datas
         "format_version": 1,
         "status": "running",
         "network": program.name,
+        "reference": program.reference,
         "spec": program.origin.spec,
         "spec_sha256": program.origin.spec_sha256,
         "program_sha256": hashlib.sha256((folder / "compiled" / "program.json").read_bytes()).hexdigest(),

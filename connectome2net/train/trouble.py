@@ -9,6 +9,7 @@ of the network and the step of training, or the parameter.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -23,6 +24,8 @@ CALMER = (
     "keep the activity small in the spec: dynamics norm `layer`, projections normalise `sum`, fewer steps; "
     "c2n inspect shows the spectral radius; or lower learning_rate"
 )
+PLAIN = "lower learning_rate, or give the blocks of the spec's front end the norm `group`"
+"""What calms a conventional reference, which has none of that."""
 
 
 def bound(dtype: torch.dtype) -> float:
@@ -58,10 +61,12 @@ def trouble_in(model: nn.Module, again: Callable[[], Sequence[Tensor]], *, when:
     if loss is not None and loss.requires_grad and bool(torch.isfinite(loss)):
         model.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        broken = _broken(model, lambda parameter: parameter.grad) or _longest(model)
-        return TrainError("the gradient is not finite", where=when, found=broken + most, wanted="finite", fix=CALMER)
-    found = "no finite number" if loss is None else f"{loss.item()}"
-    return TrainError("the loss is not finite", where=when, found=found + most, wanted="finite", fix=CALMER)
+        found = _broken(model, lambda parameter: parameter.grad) or _longest(model)
+        what = "the gradient is not finite"
+    else:
+        found = "no finite number" if loss is None else f"{loss.item()}"
+        what = "the loss is not finite"
+    return TrainError(what, where=when, found=found + most, wanted="finite", fix=lookout.calmer)
 
 
 def _broken(model: nn.Module, look: Callable[[nn.Parameter], Tensor | None]) -> str:
@@ -83,9 +88,12 @@ def _longest(model: nn.Module) -> str:
 class _Lookout:
     """Watches the images and every state of a model, and remembers the first that is not as it should be.
 
+    Of a conventional reference, which has no cells, it watches what leaves every layer.
+
     Attributes:
         most: the largest activity before that.
-        most_where: population and step of it.
+        most_where: population and step of it, or layer.
+        calmer: what to do about activity that is too large.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -94,15 +102,20 @@ class _Lookout:
         self._model, self._layout = model, layout_of(model)
         self._times: dict[str, int] = {}
         self._watches = [(cells_of(model, group), _Watch(self, group)) for group in self._layout.groups]
+        self.calmer = CALMER if self._watches else PLAIN
 
     def __enter__(self) -> _Lookout:
-        self._hook = self._model.register_forward_pre_hook(self._begin)
+        self._hooks = [self._model.register_forward_pre_hook(self._begin)]
         for cells, watch in self._watches:
             Tap.add(cells, watch=watch)
+        if not self._watches:
+            layers = [(name, part) for name, part in self._model.named_modules() if not [*part.children()]]
+            self._hooks += [part.register_forward_hook(partial(self._leaves, name)) for name, part in layers]
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._hook.remove()
+        for hook in self._hooks:
+            hook.remove()
         for cells, watch in self._watches:
             Tap.drop(cells, watch)
 
@@ -114,26 +127,35 @@ class _Lookout:
             self.found, self.wanted = f"{len(wrong)} such images of {len(arguments[0])}", "pixels from 0 to 1"
             self.fix = "look at the images and at their augmentation"
 
+    def _leaves(self, name: str, layer: nn.Module, _: Any, value: Tensor) -> None:
+        if not self.what:
+            words = f"layer {name} ({type(layer).__name__})"
+            self._judge(
+                "an output", value.detach(), where=words, axis=1, parts="channels" if value.dim() > 2 else "units"
+            )
+
     def look(self, group: str, state: Any) -> None:
         self._times[group] += 1
         place = _place(self._model, group, self._times[group])
         for population in (name for name, of in self._layout.group_of.items() if of == group):
             for variable, value in zip(state._fields, state, strict=True):
                 if not self.what:
-                    self._check(population, variable, self._layout.part(population, variable, value).detach(), place)
+                    part = self._layout.part(population, variable, value).detach()
+                    where = f"population {population}, {place}"
+                    self._judge(variable, part, where=where, axis=cell_axis(variable), parts="cells")
 
-    def _check(self, population: str, variable: str, value: Tensor, place: str) -> None:
-        limit, where = bound(value.dtype), f"population {population}, {place}"
+    def _judge(self, variable: str, value: Tensor, *, where: str, axis: int, parts: str) -> None:
+        limit = bound(value.dtype)
         wrong = ~(value.abs() < limit)
         if not bool(wrong.any()):
             if (size := float(value.abs().max())) >= self.most:
                 self.most, self.most_where = size, where
             return
-        cells = wrong.movedim(cell_axis(variable), 0).flatten(1).any(1)
+        cells = wrong.movedim(axis, 0).flatten(1).any(1)
         explodes = bool(torch.isfinite(value).all())
         self.what = "the activity explodes" if explodes else "the activity is not finite"
-        self.where, self.wanted, self.fix = where, f"finite, and below {limit:.2g}", CALMER
-        self.found = f"{variable} {float(value[wrong][0]):.3g} in {int(cells.sum()):,} of {len(cells):,} cells"
+        self.where, self.wanted, self.fix = where, f"finite, and below {limit:.2g}", self.calmer
+        self.found = f"{variable} {float(value[wrong][0]):.3g} in {int(cells.sum()):,} of {len(cells):,} {parts}"
         if self.most_where:
             self.found += f"; the largest before was {self.most:.3g} ({self.most_where})"
 

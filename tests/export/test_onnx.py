@@ -52,6 +52,14 @@ def test_answers_are_those_of_torch(tmp_path: Path, kind: str) -> None:
     assert facts["connectome2net.spec_sha256"] == model.program.origin.spec_sha256
 
 
+def test_a_conventional_reference_answers_as_torch_does(tmp_path: Path) -> None:
+    folder = c2n.compile_reference(twelve_cells("feedforward"), "cnn", parameters=3000, out=tmp_path / "compiled")
+    file = export_onnx(folder, tmp_path / "cnn.onnx")
+    image = torch.rand(5, 1, 12, 12)
+    (answer,) = onnxruntime.InferenceSession(str(file)).run(None, {"image_BCHW": image.numpy()})
+    np.testing.assert_allclose(answer, c2n.load(folder).eval()(image).detach().numpy(), atol=1e-5)
+
+
 def test_a_file_that_answers_otherwise_is_not_left_behind(
     compiled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
