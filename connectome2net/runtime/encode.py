@@ -8,9 +8,13 @@ Enters: grey images. Leaves: a feature map, and the drive of the cells that see 
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+Precision = Literal["32", "bf16"]
 
 
 def check_images(image_BCHW: Tensor, *, height: int, width: int) -> None:
@@ -49,7 +53,14 @@ class Convolution(nn.Module):
             arXiv 1803.08494), or ``none``.
         surround: side of the surround that inhibits each place; 0 for no lateral inhibition.
         inhibition: the weight of the surround's mean.
+
+    Attributes:
+        precision: ``bf16`` lets training filter in bfloat16 (Kalamkar et al. 2019, arXiv 1905.12322): products of
+            rounded numbers, summed in float32. Filters, norm and whatever follows stay as they are, and so does
+            everything in evaluation.
     """
+
+    precision: Precision = "32"
 
     def __init__(
         self,
@@ -74,11 +85,25 @@ class Convolution(nn.Module):
 
     def forward(self, image_BCHW: Tensor) -> Tensor:
         """Return the feature map, (B, out_channels, H / pool, W / pool)."""
-        feature_BCHW = self.norm(self.convolution(image_BCHW))
+        feature_BCHW = self.norm(self._filtered(image_BCHW))
         if self.surround:
             feature_BCHW = torch.relu(feature_BCHW)
             feature_BCHW = lateral_inhibition(feature_BCHW, surround=self.surround, strength=self.inhibition)
         return torch.relu(self.pool(feature_BCHW))  # the same as pooling rectified features, on fewer numbers
+
+    def _filtered(self, image_BCHW: Tensor) -> Tensor:
+        if self.precision == "32" or not self.training:
+            return self.convolution(image_BCHW)
+        weight, bias = self.convolution.weight.bfloat16(), self.convolution.bias
+        bias = None if bias is None else bias.bfloat16()
+        return F.conv2d(image_BCHW.bfloat16(), weight, bias, padding="same").to(image_BCHW.dtype)
+
+
+def set_precision(model: nn.Module, precision: Precision) -> None:
+    """Choose in which numbers every ``Convolution`` of a model filters in training."""
+    for module in model.modules():
+        if isinstance(module, Convolution):
+            module.precision = precision
 
 
 def lateral_inhibition(feature_BCHW: Tensor, *, surround: int, strength: float) -> Tensor:

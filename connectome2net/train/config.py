@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from connectome2net.errors import TrainError
+from connectome2net.runtime.encode import Precision
 from connectome2net.tasks.augmentation import Augmentation
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
@@ -41,6 +42,9 @@ class TrainConfig(BaseModel):
         augmentation: random changes of training images; null for none.
         device: ``auto`` takes a GPU if there is one.
         backend: how sparse products are computed; see ``load``.
+        precision: ``bf16`` lets the filters of the front end compute in bfloat16 while the network learns: a quarter
+            less time for a step of ``column`` on a CPU that has such instructions. Weights, cells, edges, loss and
+            every evaluation stay in float32.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -61,6 +65,7 @@ class TrainConfig(BaseModel):
     augmentation: Augmentation | None = Augmentation()
     device: str = "auto"
     backend: str = "program"
+    precision: Precision = "32"
 
 
 def read_config(path: str | Path | None, **changes: Any) -> TrainConfig:

@@ -21,6 +21,7 @@ from connectome2net.errors import TrainError
 from connectome2net.inside import examine
 from connectome2net.load import load, read_program, set_backends
 from connectome2net.runtime.device import find_device
+from connectome2net.runtime.encode import set_precision
 from connectome2net.tasks import Dataset, open_dataset
 from connectome2net.train.checkpoint import (
     load_checkpoint,
@@ -153,6 +154,7 @@ def _load(compiled: Path, config: TrainConfig, dataset: Dataset, trust: bool) ->
     device: torch.device = find_device(config.device)
     model = load(compiled, seed=config.seed, classes=len(dataset.classes), trust=trust).to(device)
     set_backends(model, config.backend)
+    set_precision(model, config.precision)
     return model
 
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 from torch.nn import functional as F
 
 from connectome2net.runtime.encode import (
@@ -19,6 +20,7 @@ from connectome2net.runtime.encode import (
     RetinotopicInput,
     check_images,
     lateral_inhibition,
+    set_precision,
 )
 
 
@@ -91,6 +93,29 @@ def test_memory_order_of_filters_does_not_change_numbers() -> None:
     image = feature_map(2, 3, 6, 6).float()
     expected = F.conv2d(image, layer.convolution.weight.contiguous(), layer.convolution.bias, padding=1).relu()
     torch.testing.assert_close(layer(image), expected)
+
+
+def test_half_precision_rounds_what_is_multiplied_and_nothing_else() -> None:
+    """Against the filter in float64, of numbers that were rounded to 8 bits: the sum itself is rounded once more."""
+    torch.manual_seed(0)
+    layer = Convolution(in_channels=2, out_channels=8, kernel=3, pool=1)
+    set_precision(nn.Sequential(layer), "bf16")
+    image, weight = feature_map(3, 2, 7, 8).float(), layer.convolution.weight
+    weight.data += 1e-4  # no number of 8 bits
+    rounded = [x.detach().bfloat16().double() for x in (image, weight, layer.convolution.bias)]
+    expected = F.conv2d(*rounded, padding=1).relu()
+    got = layer(image)
+    assert got.dtype == weight.dtype == torch.float32
+    torch.testing.assert_close(got.double(), expected, rtol=2**-8, atol=2**-8)
+    assert not torch.allclose(got.double(), expected, rtol=2**-12, atol=0), "then nothing was rounded"
+    got.sum().backward()
+    on = expected.gt(0).double()
+    for row, column in [(0, 0), (1, 2)]:
+        around = F.pad(rounded[0], (1, 1, 1, 1))[:, :, row : row + 7, column : column + 8]
+        slope = torch.einsum("bohw,bihw->oi", on, around)
+        torch.testing.assert_close(weight.grad[:, :, row, column].double(), slope, rtol=0.02, atol=0.3)
+    exact = F.conv2d(image, weight, layer.convolution.bias, padding=1).relu()
+    torch.testing.assert_close(layer.eval()(image), exact)
 
 
 def test_attention_is_the_formula_of_cbam() -> None:
