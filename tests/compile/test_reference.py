@@ -32,7 +32,7 @@ from connectome2net.load import parameter_counts
 from connectome2net.spec import Spec, load_preset, write_spec
 from connectome2net.tasks import Dataset
 from connectome2net.tasks.faces import faces
-from connectome2net.train import TrainConfig, loop, train
+from connectome2net.train import TrainConfig, loop, train, training
 
 SHORT = TrainConfig(epochs=3, batch=16, augmentation=None)
 
@@ -90,8 +90,9 @@ def test_an_mlp_has_the_width_that_is_nearest_by_hand(spec: Spec) -> None:
 
 
 @settings(max_examples=25, deadline=None)
-@given(kind=st.sampled_from(["mlp", "cnn"]), wanted=st.integers(1_000, 2_000_000))
+@given(kind=st.sampled_from(["mlp", "cnn"]), wanted=st.integers(2_500, 2_000_000))
 def test_every_size_is_hit_to_two_percent(kind: Any, wanted: int) -> None:
+    """Below, the steps of a cnn on nine places are wider than that: it is an error then, see below."""
     network = lower_reference(twelve_cells("feedforward"), kind, parameters=wanted)
     assert abs(size(network) - wanted) <= 0.02 * wanted
     layers = [layer.units for layer in network.dense] or [layer.out_channels for layer in network.convolutions]
@@ -117,7 +118,9 @@ def test_less_than_a_linear_readout_is_refused(spec: Spec, kind: Any) -> None:
     assert size(lower_reference(spec, "mlp", parameters=least)) == pytest.approx(least, rel=0.02)
 
 
-def test_a_size_that_no_layer_reaches(spec: Spec) -> None:
+def test_a_size_that_no_layers_have(spec: Spec) -> None:
+    with pytest.raises(CompileError, match=r"(?s)no cnn has about so many.*1,435, the nearest.*1,465, to 2%"):
+        lower_reference(spec, "cnn", parameters=1465)
     with pytest.raises(
         CompileError, match=r"(?s)no mlp has about so many.*nearest.*1,000,000,000, to 2%.*--parameters"
     ):
@@ -370,13 +373,13 @@ def test_what_has_no_cells_cannot_be_asked_for_cells(cnn: Path) -> None:
 def test_numbers_that_are_none_name_the_layer(
     cnn: Path, data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    step, load, models = loop.Progress.step, loop.load, []
+    step, load, models = loop.Progress.step, training.load, []
 
     def spoil(self: Any, **given: Any) -> None:
         step(self, **given)
         models[0].core[1].convolution.weight.data[2, 0, 0, 0] = float("nan")
 
-    monkeypatch.setattr(loop, "load", lambda *given, **named: models.append(load(*given, **named)) or models[-1])
+    monkeypatch.setattr(training, "load", lambda *given, **named: models.append(load(*given, **named)) or models[-1])
     monkeypatch.setattr(loop.Progress, "step", spoil)
     with pytest.raises(
         TrainError,
@@ -390,13 +393,13 @@ def test_numbers_that_are_none_name_the_layer(
 def test_activity_that_explodes_says_what_calms_it(
     cnn: Path, data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    load = loop.load
+    load = training.load
 
     def huge(*given: Any, **named: Any) -> Any:
         model: Any = load(*given, **named)
         model.core[0].convolution.weight.data.mul_(1e25)
         return model
 
-    monkeypatch.setattr(loop, "load", huge)
+    monkeypatch.setattr(training, "load", huge)
     with pytest.raises(TrainError, match=r"(?s)activity explodes.*layer core.0.convolution.*lower learning_rate, or"):
         train(cnn, data=data, config=SHORT, out=tmp_path / "run")
