@@ -40,20 +40,21 @@ def say_difference(
     interval = f"95 % interval: {_side(of.low, metric)} to {_side(of.high, metric)}"
     words = f"{amount} ({interval}; {pairs} seeds paired{missing}; p {_p(p_corrected)}, {test}): "
     beyond = max(abs(of.low), abs(of.high))
+    early = f" (preliminary: {pairs} seeds)" if pairs < ENOUGH_SEEDS else ""
     if p_corrected < LEVEL:
-        return words + "a difference was seen."
+        return f"{words}a difference was seen{early}."
     alone = of.low > 0 or of.high < 0
     seen = "a difference was seen by itself, not after the correction" if alone else "no difference was seen"
     power = "power 80 %" if comparisons == 1 else "power 80 %, before the correction"
     could = "" if alone else f"; one of {_amount(difference.detectable or 0.0, metric)} would have been ({power})"
-    return f"{words}{seen}{could}; no difference beyond +-{_amount(beyond, metric)}."
+    return f"{words}{seen}{could}; no difference beyond +-{_amount(beyond, metric)}{early}."
 
 
-def say_weight(seeds: int, *, failed: int, unfinished: int) -> list[str]:
+def say_weight(seeds: int | None, *, failed: int, unfinished: int) -> list[str]:
     """Return what a reader must know before the comparisons.
 
     Args:
-        seeds: the fewest pairs of a comparison.
+        seeds: the fewest pairs of a comparison; None where nothing is compared.
         failed: runs that failed.
         unfinished: runs that wait or go on.
     """
@@ -62,7 +63,7 @@ def say_weight(seeds: int, *, failed: int, unfinished: int) -> list[str]:
         said.append(f"This experiment is not finished: {_runs(unfinished)} to come.")
     if failed:
         said.append(f"{_runs(failed).capitalize()} failed and {'is' if failed == 1 else 'are'} in no mean.")
-    if seeds < ENOUGH_SEEDS:
+    if seeds is not None and seeds < ENOUGH_SEEDS:
         count = "1 seed" if seeds == 1 else f"{seeds} seeds"
         said.append(f"Preliminary: {count}; a comparison carries a conclusion from {ENOUGH_SEEDS} seeds on.")
     return said

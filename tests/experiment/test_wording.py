@@ -22,16 +22,19 @@ def test_no_difference() -> None:
     assert say(difference(), 0.2) == (
         "degree: 0.4 points less than real (95 % interval: 1.0 points less to 0.2 points more; 5 seeds paired; "
         "p = 0.2, Holm for 7 comparisons): no difference was seen; one of 0.9 points would have been (power 80 %, "
-        "before the correction); no difference beyond +-1.0 points."
+        "before the correction); no difference beyond +-1.0 points (preliminary: 5 seeds)."
     )
 
 
 def test_a_difference_and_one_that_the_correction_takes() -> None:
     clear = difference(-0.02, -0.03, -0.01)
-    assert say(clear, 0.00001, comparisons=1).endswith("5 seeds paired; p < 0.001, t test): a difference was seen.")
+    assert say(clear, 0.00001, comparisons=1).endswith(
+        "5 seeds paired; p < 0.001, t test): a difference was seen (preliminary: 5 seeds)."
+    )
     words = say(clear, 0.08)
     assert words.endswith(
-        "a difference was seen by itself, not after the correction; no difference beyond +-3.0 points."
+        "a difference was seen by itself, not after the correction; no difference beyond +-3.0 points "
+        "(preliminary: 5 seeds)."
     )
 
 
@@ -51,11 +54,12 @@ def test_missing_partners_one_seed_and_no_variance_are_said() -> None:
 def test_other_metrics_are_no_points() -> None:
     words = say(difference(0.0004, -0.01, 0.02), 0.5, metric="macro_f1")
     assert words.startswith("degree: the same as real (95 % interval: 0.010 less to 0.020 more")
-    assert words.endswith("+-0.020.")
+    assert words.endswith("+-0.020 (preliminary: 5 seeds).")
+    assert say(difference(pairs=10), 0.2).endswith("no difference beyond +-1.0 points.")
 
 
 def test_what_a_reader_must_know_first() -> None:
-    assert say_weight(10, failed=0, unfinished=0) == []
+    assert say_weight(10, failed=0, unfinished=0) == say_weight(None, failed=0, unfinished=0) == []
     assert say_weight(1, failed=1, unfinished=3) == [
         "This experiment is not finished: 3 runs to come.",
         "1 run failed and is in no mean.",

@@ -1,0 +1,246 @@
+"""What follows from an experiment, as far as it has come.
+
+Enters: an experiment folder: experiment.json and what its finished runs wrote. Leaves: results.json.
+"""
+
+# Axes: S seeds, N images, K classes.
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from connectome2net.errors import ExperimentError
+from connectome2net.experiment.effects import Effect, Observation, effects
+from connectome2net.experiment.statistics import Difference, bootstrap_images, compare, correct, estimate
+from connectome2net.experiment.wording import say_difference, say_effects, say_weight
+from connectome2net.train.checkpoint import write_json
+
+FORMAT = "connectome2net.results"
+FILES = {"test": "evaluation.json", "validation": "validation.json"}
+SELECTIONS = ("without_leaked", "without_leaked_or_blank")
+Numbers = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One finished run of a variant.
+
+    Attributes:
+        seed: of the run.
+        folder: where it lies.
+        numbers: its metrics by name; one that is not defined is not there.
+    """
+
+    seed: int
+    folder: Path
+    numbers: Numbers
+
+
+def summarise_experiment(folder: str | Path) -> dict[str, Any]:
+    """Return what follows from an experiment, and write it as results.json into its folder.
+
+    Runs that failed are counted and are in no mean; runs that are to come are said. Variants of a factorial design are
+    judged together, through the effects of their factors; every other one is compared with its reference, paired by
+    seed. Only differences in accuracy on the test images are drawn again over images: validation images differ
+    between seeds.
+
+    Args:
+        folder: of an experiment, finished or not.
+
+    Raises:
+        ExperimentError: this is no experiment, or a file of it is damaged.
+    """
+    folder = Path(folder)
+    record = _read_json(folder / "experiment.json")
+    if record.get("format") != "connectome2net.experiment":
+        raise ExperimentError("this is no experiment", where=folder, wanted="an experiment.json", fix="c2n experiment")
+    part, metric = record["part"], record["metric"]
+    trials: dict[str, list[Trial]] = {variant["name"]: [] for variant in record["variants"]}
+    for run in record["runs"]:
+        if run["status"] == "finished":
+            trials[run["variant"]].append(_trial(folder / run["folder"], run["seed"], part))
+    status = Counter(run["status"] for run in record["runs"])
+    compared = _compare(record, trials)
+    planned = _effects(record, trials)
+    pairs = min((item["n"] for item in compared), default=None)
+    conclusion = [
+        *say_weight(pairs, failed=status["failed"], unfinished=status["waiting"] + status["running"]),
+        *(item["sentence"] for item in compared),
+        *(say_effects(planned, metric=metric) if planned else []),
+    ]
+    results = {
+        "format": FORMAT,
+        "format_version": 1,
+        **{key: record[key] for key in ("name", "reference", "part", "metric", "seeds")},
+        "variants": [_variant(variant, record["runs"], trials[variant["name"]]) for variant in record["variants"]],
+        "comparisons": compared,
+        "factorial": {"effects": [_effect(effect) for effect in planned]} if planned else None,
+        "conclusion": conclusion,
+    }
+    write_json(folder / "results.json", results)
+    return results
+
+
+def _trial(folder: Path, seed: int, part: str) -> Trial:
+    """Read the numbers of a finished run.
+
+    Raises:
+        ExperimentError: a file is missing or damaged.
+    """
+    path = folder / FILES[part]
+    evaluation, run = _read_json(path), _read_json(folder / "run.json")
+    try:
+        whole = evaluation[part]
+        numbers = {key: whole[key] for key in ("accuracy", "balanced_accuracy", "macro_f1", "roc_auc")}
+        numbers["ece"] = whole["calibration"]["ece"]
+        numbers |= {f"accuracy_{key}": evaluation[key]["accuracy"] for key in SELECTIONS}
+        numbers |= {key: run.get(key) for key in ("validation_accuracy", "seconds")}
+    except (LookupError, TypeError) as error:
+        found = f"{type(error).__name__}: {error}"
+        raise ExperimentError("an evaluation is damaged", where=path, found=found, fix=f"remove {folder}") from None
+    return Trial(seed, folder, {key: value for key, value in numbers.items() if value is not None})
+
+
+def _variant(variant: Mapping[str, Any], runs: list[dict[str, Any]], trials: list[Trial]) -> dict[str, Any]:
+    own = [run for run in runs if run["variant"] == variant["name"]]
+    names = dict.fromkeys(name for trial in trials for name in trial.numbers)
+    return {
+        "name": variant["name"],
+        "runs": len(own),
+        "failed": sum(run["status"] == "failed" for run in own),
+        "metrics": {name: _metric(_values(trials, name)) for name in names},
+        "parameters": variant.get("parameters"),
+    }
+
+
+def _metric(values: dict[int, float]) -> dict[str, Any]:
+    of = estimate(list(values.values()))
+    by_seed = {str(seed): value for seed, value in sorted(values.items())}
+    return {"mean": of.mean, "sd": of.sd, "low": of.low, "high": of.high, "values": by_seed}
+
+
+def _values(trials: list[Trial], metric: str) -> dict[int, float]:
+    return {trial.seed: trial.numbers[metric] for trial in trials if metric in trial.numbers}
+
+
+def _compare(record: Mapping[str, Any], trials: Mapping[str, list[Trial]]) -> list[dict[str, Any]]:
+    """Compare each variant with its reference, and correct for the number of comparisons."""
+    metric = record["metric"]
+    pairs = [
+        (variant["name"], reference)
+        for variant in record["variants"]
+        if not variant.get("factors")
+        and (reference := variant.get("reference") or record["reference"]) in trials
+        and reference != variant["name"]
+    ]
+    found = [compare(_values(trials[name], metric), _values(trials[of], metric)) for name, of in pairs]
+    corrected = correct([difference.p for difference in found])
+    tests = sum(p is not None for p in corrected)
+    return [
+        _comparison(pair, difference, p, record, trials, tests)
+        for pair, difference, p in zip(pairs, found, corrected, strict=True)
+    ]
+
+
+def _comparison(
+    pair: tuple[str, str],
+    found: Difference,
+    p_corrected: float | None,
+    record: Mapping[str, Any],
+    trials: Mapping[str, list[Trial]],
+    tests: int,
+) -> dict[str, Any]:
+    variant, reference = pair
+    names = {"variant": variant, "reference": reference, "metric": record["metric"]}
+    low, high = _over_images(found, trials[variant], trials[reference], record)
+    return {
+        "variant": variant,
+        "reference": reference,
+        "n": len(found.seeds),
+        "seeds": list(found.seeds),
+        "unpaired": list(found.unpaired),
+        **{"difference": found.of.mean, "low": found.of.low, "high": found.of.high},
+        **{"effect_size": found.effect_size, "p": found.p, "p_corrected": p_corrected},
+        **{"bootstrap_low": low, "bootstrap_high": high, "detectable": found.detectable},
+        "sentence": say_difference(found, **names, p_corrected=p_corrected, comparisons=tests),
+    }
+
+
+def _over_images(
+    found: Difference, variant: list[Trial], reference: list[Trial], record: Mapping[str, Any]
+) -> tuple[float, float] | tuple[None, None]:
+    """Return the interval over other test images; None where the images of the runs are not the same."""
+    if not (found.seeds and record["metric"] == "accuracy" and record["part"] == "test"):
+        return None, None
+    answers: list[list[NDArray[np.bool_]]] = []
+    labels: list[NDArray[np.int64]] = []
+    for side in (variant, reference):
+        folders = {trial.seed: trial.folder for trial in side}
+        read = [_answers(folders[seed] / "predictions.parquet") for seed in found.seeds]
+        answers.append([right_N for _, right_N in read])
+        labels += [label_N for label_N, _ in read]
+    if not all(np.array_equal(label_N, labels[0]) for label_N in labels):
+        return None, None
+    return bootstrap_images(np.stack(answers[0]), np.stack(answers[1]))
+
+
+def _answers(path: Path) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Read the labels of the test images, and which were answered right.
+
+    Raises:
+        ExperimentError: the file is missing or damaged.
+    """
+    try:
+        table = pq.read_table(path, columns=["label", "logit"])
+        label_N = table["label"].to_numpy()
+        logit_NK = table["logit"].combine_chunks().flatten().to_numpy().reshape(len(label_N), -1)
+    except (OSError, ValueError) as error:
+        fix = f"remove {path.parent}, and give the command again"
+        raise ExperimentError("predictions cannot be read", where=path, found=error, fix=fix) from None
+    return label_N, logit_NK.argmax(1) == label_N
+
+
+def _effects(record: Mapping[str, Any], trials: Mapping[str, list[Trial]]) -> list[Effect]:
+    """Return the effects of the factors, where variants belong to a factorial design."""
+    metric = record["metric"]
+    return effects(
+        [
+            Observation(variant["factors"], seed, value)
+            for variant in record["variants"]
+            if variant.get("factors")
+            for seed, value in _values(trials[variant["name"]], metric).items()
+        ]
+    )
+
+
+def _effect(effect: Effect) -> dict[str, Any]:
+    return {
+        "term": list(effect.term),
+        "aliases": [list(alias) for alias in effect.aliases],
+        **{key: getattr(effect, key) for key in ("effect", "low", "high", "p", "p_corrected")},
+    }
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        ExperimentError: it is missing or damaged.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        fix = "give the command again: c2n experiment"
+        raise ExperimentError("a file of this experiment cannot be read", where=path, found=error, fix=fix) from None
+    if not isinstance(content, dict):
+        raise ExperimentError("a file of this experiment is damaged", where=path, wanted="a JSON object")
+    return content

@@ -1,0 +1,198 @@
+"""results.json: numbers against the files they come from; failed, missing and unfinished runs."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from connectome2net.errors import ExperimentError
+from connectome2net.evaluate.metrics import classification_metrics
+from connectome2net.evaluate.tables import prediction_table, write_table
+from connectome2net.experiment.design import factorial
+from connectome2net.experiment.results import summarise_experiment
+from connectome2net.tasks import ImageSet
+
+CLASSES = ("calm", "cross", "glad")
+IMAGES = 120
+STATUS = {"degree": {3: "failed"}, "distance": {0: "running", 4: "waiting"}}
+
+
+def images() -> ImageSet:
+    rng = np.random.default_rng(0)
+    blank, part = np.arange(IMAGES) < 2, np.full(IMAGES, "PublicTest")
+    return ImageSet(
+        np.zeros((IMAGES, 2, 2), np.uint8), rng.integers(0, 3, IMAGES), part, np.arange(IMAGES) % 10 == 0, blank
+    )
+
+
+def write_run(folder: Path, *, skill: float, seed: int, part: str = "test") -> float:
+    """Write what a run and its evaluation leave, and return its accuracy."""
+    folder.mkdir(parents=True)
+    test = images()
+    label_N = torch.from_numpy(test.label_N)
+    noise_NK = torch.randn(IMAGES, 3, generator=torch.Generator().manual_seed(seed))
+    logits_NK = noise_NK + skill * torch.nn.functional.one_hot(label_N, 3)
+
+    def metrics(keep: np.ndarray) -> dict[str, Any]:
+        return classification_metrics(logits_NK[keep], label_N[keep], CLASSES)
+
+    evaluation = {
+        part: metrics(np.full(IMAGES, True)),
+        "without_leaked": metrics(~test.leaked_N),
+        "without_leaked_or_blank": metrics(~test.leaked_N & ~test.blank_N),
+    }
+    name = "evaluation.json" if part == "test" else "validation.json"
+    (folder / name).write_text(json.dumps(evaluation))
+    (folder / "run.json").write_text(json.dumps({"validation_accuracy": 0.5 + seed / 100, "seconds": 10.0 + seed}))
+    if part == "test":
+        write_table(folder / "predictions.parquet", prediction_table(logits_NK, test))
+    return evaluation[part]["accuracy"]
+
+
+def write_experiment(
+    folder: Path, skills: dict[str, float], *, seeds: int = 5, factors: dict[str, Any] | None = None, **changes: Any
+) -> dict[str, dict[int, float]]:
+    """Write an experiment, and return the accuracy of each finished run."""
+    runs, accuracy = [], {}
+    for variant, skill in skills.items():
+        for seed in range(seeds):
+            status = STATUS.get(variant, {}).get(seed, "finished")
+            place = f"runs/{variant}-{seed}"
+            runs.append({"variant": variant, "seed": seed, "folder": place, "status": status, "error": None})
+            if status == "finished":
+                part = changes.get("part", "test")
+                accuracy.setdefault(variant, {})[seed] = write_run(folder / place, skill=skill, seed=seed, part=part)
+    record = {
+        **{"format": "connectome2net.experiment", "format_version": 1, "name": "ladder", "reference": "real"},
+        **{"part": "test", "metric": "accuracy", "seeds": list(range(seeds))},
+        "variants": [{"name": name, "parameters": 7, "factors": (factors or {}).get(name)} for name in skills],
+        "runs": runs,
+        **changes,
+    }
+    (folder / "experiment.json").write_text(json.dumps(record))
+    return accuracy
+
+
+def test_the_numbers_are_those_of_the_files(tmp_path: Path) -> None:
+    accuracy = write_experiment(tmp_path, {"real": 2.0, "degree": 1.2, "distance": 1.9})
+    found = summarise_experiment(tmp_path)
+    assert json.loads((tmp_path / "results.json").read_text()) == found
+    assert {key: found[key] for key in ("format", "format_version", "name", "reference", "seeds")} == {
+        **{"format": "connectome2net.results", "format_version": 1, "name": "ladder", "reference": "real"},
+        "seeds": [0, 1, 2, 3, 4],
+    }
+    real, degree, distance = found["variants"]
+    values = [*accuracy["real"].values()]
+    told = real["metrics"]["accuracy"]
+    assert told["values"] == {str(seed): value for seed, value in accuracy["real"].items()}
+    assert (told["mean"], told["sd"]) == (pytest.approx(np.mean(values)), pytest.approx(np.std(values, ddof=1)))
+    assert {*real["metrics"]} >= {"macro_f1", "roc_auc", "ece", "accuracy_without_leaked", "seconds"}
+    assert real["metrics"]["validation_accuracy"]["mean"] == pytest.approx(0.52)
+    one = json.loads((tmp_path / "runs/real-2/evaluation.json").read_text())
+    assert real["metrics"]["accuracy_without_leaked_or_blank"]["values"]["2"] == pytest.approx(
+        one["without_leaked_or_blank"]["accuracy"]
+    )
+    assert real["metrics"]["ece"]["values"]["2"] == one["test"]["calibration"]["ece"]
+    assert (degree["runs"], degree["failed"], degree["parameters"]) == (5, 1, 7)
+    assert (distance["runs"], distance["failed"]) == (5, 0)
+
+
+def test_comparisons_are_paired_corrected_and_said(tmp_path: Path) -> None:
+    accuracy = write_experiment(tmp_path, {"real": 2.0, "degree": 1.2, "distance": 1.9})
+    found = summarise_experiment(tmp_path)
+    degree, distance = found["comparisons"]
+    both = [0, 1, 2, 4]
+    wanted = stats.ttest_rel(*([accuracy[name][seed] for seed in both] for name in ("degree", "real")))
+    assert (degree["n"], degree["seeds"], degree["unpaired"]) == (4, both, [3])
+    assert degree["p"] == pytest.approx(wanted.pvalue)
+    assert (degree["low"], degree["high"]) == pytest.approx(tuple(wanted.confidence_interval(0.95)))
+    assert (distance["n"], distance["unpaired"]) == (3, [0, 4])
+    ordered = sorted([degree, distance], key=lambda item: item["p"])
+    assert ordered[0]["p_corrected"] == pytest.approx(2 * ordered[0]["p"])
+    assert ordered[1]["p_corrected"] == pytest.approx(max(ordered[1]["p"], 2 * ordered[0]["p"]))
+    assert degree["bootstrap_low"] < degree["difference"] < degree["bootstrap_high"]
+    assert found["conclusion"] == [
+        "This experiment is not finished: 2 runs to come.",
+        "1 run failed and is in no mean.",
+        "Preliminary: 3 seeds; a comparison carries a conclusion from 10 seeds on.",
+        degree["sentence"],
+        distance["sentence"],
+    ]
+    assert degree["sentence"].startswith("degree: ")
+    assert "points less than real" in degree["sentence"]
+
+
+def test_nothing_has_finished(tmp_path: Path) -> None:
+    write_experiment(tmp_path, {"real": 2.0, "degree": 1.0}, seeds=1)
+    record = json.loads((tmp_path / "experiment.json").read_text())
+    for run in record["runs"]:
+        run["status"] = "waiting"
+    (tmp_path / "experiment.json").write_text(json.dumps(record))
+    found = summarise_experiment(tmp_path)
+    assert found["variants"][0]["metrics"] == {}
+    assert found["comparisons"][0]["difference"] is None
+    assert "nothing can be said" in found["conclusion"][-1]
+    assert found["factorial"] is None
+
+
+def test_on_validation_there_is_no_bootstrap(tmp_path: Path) -> None:
+    write_experiment(tmp_path, {"real": 2.0, "mix": 1.0}, part="validation")
+    found = summarise_experiment(tmp_path)
+    assert found["comparisons"][0]["p"] < 0.05
+    assert found["comparisons"][0]["bootstrap_low"] is None
+
+
+def test_other_test_images_are_not_paired(tmp_path: Path) -> None:
+    write_experiment(tmp_path, {"real": 2.0, "mix": 1.0}, seeds=2)
+    test = images()
+    shifted = ImageSet(test.image_NHW, (test.label_N + 1) % 3, test.part_N, test.leaked_N, test.blank_N)
+    write_table(tmp_path / "runs/mix-1/predictions.parquet", prediction_table(torch.zeros(IMAGES, 3), shifted))
+    assert summarise_experiment(tmp_path)["comparisons"][0]["bootstrap_low"] is None
+
+
+def test_each_variant_may_have_its_own_reference(tmp_path: Path) -> None:
+    write_experiment(tmp_path, {"real": 2.0, "mix": 1.0, "cnn": 1.5}, seeds=2)
+    record = json.loads((tmp_path / "experiment.json").read_text())
+    record["variants"][2]["reference"] = "mix"
+    (tmp_path / "experiment.json").write_text(json.dumps(record))
+    found = summarise_experiment(tmp_path)["comparisons"]
+    assert [(item["variant"], item["reference"]) for item in found] == [("mix", "real"), ("cnn", "mix")]
+
+
+def test_a_factorial_experiment_is_judged_by_its_effects(tmp_path: Path) -> None:
+    rows = factorial(["noise", "mask"]).levels()
+    skills = {f"design {at}": 1.0 + 2.0 * row["mask"] for at, row in enumerate(rows)}
+    factors = {f"design {at}": row for at, row in enumerate(rows)}
+    skills["cnn"] = 1.0
+    accuracy = write_experiment(tmp_path, skills, seeds=3, factors=factors, reference="design 3")
+    found = summarise_experiment(tmp_path)
+    assert [item["variant"] for item in found["comparisons"]] == ["cnn"]
+    effects = {tuple(item["term"]): item for item in found["factorial"]["effects"]}
+    on = np.mean([[*accuracy[name].values()] for name, row in factors.items() if row["mask"]])
+    off = np.mean([[*accuracy[name].values()] for name, row in factors.items() if not row["mask"]])
+    assert effects["mask",]["effect"] == pytest.approx(on - off)
+    assert effects["mask",]["p_corrected"] < 0.05
+    assert effects["noise", "mask"]["aliases"] == []
+    assert any(sentence.startswith("mask, switched on: ") for sentence in found["conclusion"])
+
+
+def test_what_is_no_experiment_or_damaged(tmp_path: Path) -> None:
+    with pytest.raises(ExperimentError, match=r"cannot be read\n  where:  .*experiment.json(.|\n)*c2n experiment"):
+        summarise_experiment(tmp_path)
+    (tmp_path / "experiment.json").write_text("[]")
+    with pytest.raises(ExperimentError, match="a file of this experiment is damaged"):
+        summarise_experiment(tmp_path)
+    (tmp_path / "experiment.json").write_text("{}")
+    with pytest.raises(ExperimentError, match="this is no experiment"):
+        summarise_experiment(tmp_path)
+    write_experiment(tmp_path, {"real": 2.0, "mix": 1.0}, seeds=1)
+    (tmp_path / "runs/mix-0/predictions.parquet").write_bytes(b"PAR1")
+    with pytest.raises(ExperimentError, match=r"predictions cannot be read\n  where:  .*mix-0"):
+        summarise_experiment(tmp_path)
+    (tmp_path / "runs/mix-0/evaluation.json").write_text("{}")
+    with pytest.raises(ExperimentError, match=r"an evaluation is damaged(.|\n)*KeyError: 'test'(.|\n)*fix:    remove"):
+        summarise_experiment(tmp_path)
