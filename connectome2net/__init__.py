@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from connectome2net.spec import Spec, read_spec, write_spec
     from connectome2net.tasks import open_dataset
     from connectome2net.train import TrainConfig, train
+    from connectome2net.transform import rewire
 
 __version__ = "0.1.0"
 
@@ -41,6 +42,7 @@ _HOME = {
     "open_source": "sources",
     "read_spec": "spec",
     "record": "inside",
+    "rewire": "transform",
     "train": "train",
     "write_spec": "spec",
 }
@@ -60,6 +62,7 @@ __all__ = [
     "open_source",
     "read_spec",
     "record",
+    "rewire",
     "train",
     "write_spec",
 ]

@@ -83,6 +83,10 @@ class SpecError(C2NError):
             self.args = ("\n".join([str(self), *(f"  {issue}" for issue in shown)]),)
 
 
+class TransformError(C2NError):
+    """A control cannot be made from a spec."""
+
+
 class CompileError(C2NError):
     """A valid spec cannot be lowered to a program."""
 

@@ -15,6 +15,7 @@ from connectome2net.cli.convert import convert
 from connectome2net.cli.demo import demo
 from connectome2net.cli.doctor import doctor
 from connectome2net.cli.export import export
+from connectome2net.cli.rewire import rewire
 from connectome2net.cli.train import evaluate, train
 
 
@@ -33,7 +34,7 @@ def c2n() -> None:
     """  # noqa: D301 - click wants the backspace
 
 
-for command in (convert, extract, inspect, validate, compile_, train, evaluate, export, demo, doctor):
+for command in (convert, extract, inspect, validate, rewire, compile_, train, evaluate, export, demo, doctor):
     c2n.add_command(command)
 
 

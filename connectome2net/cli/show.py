@@ -91,6 +91,10 @@ def _show_steps(console: Console, summary: dict[str, Any]) -> None:
         console.print(f"  note: {count}{escape(item['text'])}{escape(cells)}")
 
 
+def _control(done: dict[str, Any]) -> str:
+    return f"[bold yellow]CONTROL[/] {escape(done['name'])}, seed {done['seed']}: {escape(done['text'])}"
+
+
 def show_spec(summary: dict[str, Any]) -> None:
     """Print a spec at a glance."""
     console = _console()
@@ -99,6 +103,8 @@ def show_spec(summary: dict[str, Any]) -> None:
     console.print(f"column {escape(summary['column'])}: {escape(summary['cut'])}")
     if summary["synthetic"]:
         console.print(SYNTHETIC_COLUMN)
+    for done in summary["transforms"]:
+        console.print(f"{_control(done)}; {done['edges_changed']:,} edges changed")
     console.print(
         f"{summary['cells']:,} cells: {summary['excitatory']:,} excitatory, {summary['inhibitory']:,} inhibitory, "
         f"{summary['unknown']:,} unknown; {summary['edges']:,} edges, {summary['synapses']:,} synapses"
@@ -221,6 +227,8 @@ def show_network(found: dict[str, Any]) -> None:
         console.print(f"a conventional reference ({found['reference']}): the front end of the spec, and no connectome")
     elif found["synthetic"]:
         console.print(SYNTHETIC_COLUMN)
+    for text in found["control"]:
+        console.print(f"[bold yellow]CONTROL[/] {escape(text)}")
     if run := found.get("run"):
         reached = (
             "" if run["validation_accuracy"] is None else f", validation accuracy {run['validation_accuracy']:.1%}"

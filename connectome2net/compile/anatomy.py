@@ -17,10 +17,10 @@ from connectome2net.compile.groups import Index, Layout
 from connectome2net.spec import Spec
 from connectome2net.spec.network import Projection
 from connectome2net.spec.select import projection_cells, select
-from connectome2net.spec.tables import OUTSIDE_INPUTS, edge_index, values
+from connectome2net.spec.tables import edge_index, values
+from connectome2net.spec.weights import weights_before_learning
 
 Arrays = dict[str, npt.NDArray[Any]]
-FloatArray = npt.NDArray[np.float64]
 
 SIGN = {"excitatory": 1, "inhibitory": -1, "unknown": 0}
 
@@ -36,11 +36,8 @@ def block_arrays(spec: Spec, projection: Projection, layout: Layout) -> dict[tup
     may_send, may_receive = projection_cells(spec, layout.members)[projection.name]
     pre, post = edge_index(spec.edges)
     chosen = np.flatnonzero(may_send[pre] & may_receive[post])
-    measured = _measured(spec, projection.anatomy)
-    total = _total(spec, projection, measured, chosen)
+    anatomy = weights_before_learning(spec, projection, chosen).astype(np.float32)
     pre, post = pre[chosen], post[chosen]
-    anatomy = (measured[chosen] / np.maximum(total, np.finfo(np.float32).tiny)[post]).astype(np.float32)
-    del measured  # at ten million edges every such array is 80 MB
     synapses = values(spec.edges, "synapse_count")[chosen]
     group, row = _places(layout, spec.cells.num_rows)
     sign = np.array([SIGN[word] for word in values(spec.cells, "ei_class")], dtype=np.int8)
@@ -64,30 +61,6 @@ def graded_inhibition(spec: Spec, units: Index) -> npt.NDArray[np.float32]:
     weight = values(spec.edges, "synapse_count")[chosen] if inhibition.count == "synapses" else None
     count = np.bincount(post[chosen], weight, minlength=spec.cells.num_rows)[units].astype(float)
     return (1 - inhibition.strength * count / max(count.max(), 1)).astype(np.float32)
-
-
-def _measured(spec: Spec, anatomy: str) -> FloatArray:
-    if anatomy == "binary":
-        return np.ones(spec.edges.num_rows)
-    synapses: FloatArray = values(spec.edges, "synapse_count").astype(float)
-    if anatomy == "synapse_count":
-        return synapses
-    size_vx: FloatArray = values(spec.edges, "total_size_vx").astype(float)
-    return size_vx if anatomy == "total_size" else size_vx / synapses
-
-
-def _total(spec: Spec, projection: Projection, measured: FloatArray, chosen: npt.NDArray[np.intp]) -> FloatArray:
-    """Return for each cell what the anatomy of its edges is divided by, shape (cells,)."""
-    _, post = edge_index(spec.edges)
-    cells = spec.cells.num_rows
-    if projection.normalise == "none":
-        return np.ones(cells)
-    if projection.normalise == "all_inputs":
-        outside: FloatArray = values(spec.cells, OUTSIDE_INPUTS[projection.anatomy]).astype(float)
-        return np.bincount(post, measured, minlength=cells) + outside
-    power = 1 if projection.normalise == "sum" else 2
-    summed = np.bincount(post[chosen], measured[chosen] ** power, minlength=cells).astype(np.float64)
-    return summed if power == 1 else np.sqrt(summed)
 
 
 def _places(layout: Layout, cells: int) -> tuple[Index, Index]:

@@ -95,6 +95,7 @@ def origin_of(spec: Spec) -> Origin:
         materialization=anatomy.materialization,
         synthetic=anatomy.synthetic,
         citation=spec.document.provenance.citation,
+        control=tuple(f"{item.name}, seed {item.seed}: {item.text}" for item in spec.document.provenance.transforms),
     )
 
 

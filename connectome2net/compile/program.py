@@ -28,7 +28,11 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Origin(Node):
-    """The spec that a program was lowered from."""
+    """The spec that a program was lowered from.
+
+    Attributes:
+        control: what was done to the measured connectome, in words; empty where nothing was.
+    """
 
     spec: str
     spec_sha256: Sha256
@@ -36,6 +40,7 @@ class Origin(Node):
     materialization: str
     synthetic: bool
     citation: tuple[str, ...] = ()
+    control: tuple[str, ...] = ()
 
 
 class Population(Node):

@@ -106,6 +106,7 @@ def _compiled(model: nn.Module) -> dict[str, Any]:
         "dataset": origin.dataset,
         "materialization": origin.materialization,
         "synthetic": origin.synthetic,
+        "control": list(origin.control),
         "populations": [
             {"population": item.name, "cells": item.cells, "selected by": item.selected} for item in program.populations
         ],

@@ -13,7 +13,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from connectome2net.spec.network import Network
-from connectome2net.spec.part import InOrder, Part
+from connectome2net.spec.part import InOrder, NonNegative, Part, Positive
 
 FORMAT: Final = "connectome2net.spec"
 FORMAT_VERSION: Final = 1
@@ -127,13 +127,45 @@ class Anatomy(Part):
     conflicts: tuple[Conflict, ...] | None = None
 
 
+class Transform(Part):
+    """How a control was made from the spec that is the last of ``parents``; see ``transform``.
+
+    Attributes:
+        name: the null model.
+        text: what was done, in words that stand in the header of the compiled model.
+        keeps: what the control shares with its parent.
+        destroys: what it does not.
+        spectral_radius_before: of the weights of the parent before learning.
+        spectral_radius_after: of those of the control, before they were scaled.
+        scale: by which all weights were multiplied, so that the two are equal.
+        edges_changed: how many edges that the network uses are not those of the parent.
+    """
+
+    name: str
+    seed: Count
+    text: str
+    parameters: Annotated[dict[str, str], InOrder] = {}
+    keeps: tuple[str, ...]
+    destroys: tuple[str, ...]
+    spectral_radius_before: NonNegative
+    spectral_radius_after: NonNegative
+    scale: Positive = 1.0
+    edges_changed: Count
+
+
 class Provenance(Part):
-    """How the spec was made, and what to cite. No time, host or path."""
+    """How the spec was made, and what to cite. No time, host or path.
+
+    Attributes:
+        parents: digests of the specs that it was made from, the first first.
+        transforms: what was done to them, one after the other.
+    """
 
     made_by: str
     versions: Annotated[dict[str, str], InOrder] = {}
     parameters: Annotated[dict[str, str], InOrder] = {}
     parents: tuple[str, ...] = ()
+    transforms: tuple[Transform, ...] = ()
     citation: tuple[str, ...] = ()
 
 

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field
 
 from connectome2net.spec.dynamics import Dynamics
 from connectome2net.spec.learning import Learning
-from connectome2net.spec.part import InOrder, Name, NonNegative, Part
+from connectome2net.spec.part import InOrder, Name, NonNegative, Part, Positive
 from connectome2net.spec.plasticity import Rule
 
 
@@ -62,12 +62,13 @@ class Projection(Part):
         post: postsynaptic populations; ``["*"]`` means all.
         sign: ``dale``: the presynaptic cell's class gives the sign and the strength is positive, it starts at 1;
             ``free``: the strength has any sign, it starts as a standard normal number.
-        anatomy: what of an edge is used: its synapse count, its total cleft size, the mean size of its clefts, or only
-            that it exists.
+        anatomy: what of an edge is used: its synapse count, its total cleft size, the mean size of its clefts, only
+            that it exists, or the column ``weight`` of the edges table, which a control has (see ``transform``).
         normalise: the anatomy of all edges of the projection onto one cell is divided by its sum, by its Euclidean norm
             (this keeps the variance of the drive), or not at all; ``all_inputs`` divides by everything that the cell
             receives, from all cells of the column and from outside, so that a cell with few inputs inside has less
             drive.
+        scale: every weight is multiplied by it before learning.
         delay_steps: steps that a rate takes from the presynaptic to the postsynaptic cell, beside the one of every
             update.
         plasticity: names of rules of edges in ``network.plasticity``.
@@ -82,8 +83,9 @@ class Projection(Part):
     pre: Names = ("*",)
     post: Names = ("*",)
     sign: Literal["dale", "free"] = "dale"
-    anatomy: Literal["synapse_count", "total_size", "mean_size", "binary"] = "synapse_count"
+    anatomy: Literal["synapse_count", "total_size", "mean_size", "binary", "weight"] = "synapse_count"
     normalise: Literal["sum", "norm", "none", "all_inputs"] = "sum"
+    scale: Positive = 1.0
     delay_steps: Annotated[int, Field(ge=0, le=4096)] = 0
     plasticity: tuple[Name, ...] = ()
     synapse: Literal["chemical", "electrical"] = "chemical"

@@ -15,10 +15,8 @@ from connectome2net.spec.digest import digest_bytes
 from connectome2net.spec.model import Spec, TableFile
 from connectome2net.spec.parquet import read_table
 from connectome2net.spec.parse import parse_document, too_long
-from connectome2net.spec.tables import CELLS_OPTIONAL, CELLS_SCHEMA, EDGES_SCHEMA
+from connectome2net.spec.tables import CELLS_OPTIONAL, CELLS_SCHEMA, EDGES_OPTIONAL, EDGES_SCHEMA
 from connectome2net.spec.validate import AGAIN, validate
-
-NONE = pa.schema([])
 
 
 def read_spec(path: str | Path) -> Spec:
@@ -58,7 +56,7 @@ def open_spec(path: str | Path) -> tuple[Spec | None, list[Issue]]:
         return None, issues
     anatomy = document.anatomy
     cells, cell_issues = _read_table(path.parent, "cells", anatomy.cells, CELLS_SCHEMA, CELLS_OPTIONAL)
-    edges, edge_issues = _read_table(path.parent, "edges", anatomy.edges, EDGES_SCHEMA)
+    edges, edge_issues = _read_table(path.parent, "edges", anatomy.edges, EDGES_SCHEMA, EDGES_OPTIONAL)
     issues = cell_issues + edge_issues
     if cells is None or edges is None:
         return None, issues
@@ -67,7 +65,7 @@ def open_spec(path: str | Path) -> tuple[Spec | None, list[Issue]]:
 
 
 def _read_table(
-    folder: Path, name: str, record: TableFile, required: pa.Schema, optional: pa.Schema = NONE
+    folder: Path, name: str, record: TableFile, required: pa.Schema, optional: pa.Schema
 ) -> tuple[pa.Table | None, list[Issue]]:
     """Return a table if it has the columns of its schema, and everything that is wrong with its file."""
     path, pointer = folder / record.file, f"/anatomy/{name}"

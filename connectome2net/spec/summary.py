@@ -41,6 +41,7 @@ def summarise(spec: Spec) -> dict[str, Any]:
         "dataset": anatomy.dataset,
         "materialization": anatomy.materialization,
         "synthetic": anatomy.synthetic,
+        "transforms": [item.model_dump(exclude={"why", "reference"}) for item in spec.document.provenance.transforms],
         "column": anatomy.column.name,
         "cut": anatomy.column.method,
         "borders_um": {border.name: [border.top_um, border.bottom_um] for border in anatomy.laminae.borders},

@@ -60,6 +60,13 @@ EDGES_SCHEMA = pa.schema(
 )
 """One row per connected pair, sorted by (post, pre). Sizes in 4x4x40 nm voxels of the cleft."""
 
+EDGES_OPTIONAL = pa.schema([pa.field("weight", pa.float64())])
+"""Columns that an edges table may have too.
+
+``weight``: magnitude of the weight before learning, in a control that has the weights of the spec that it was made
+from; null where no projection uses the edge.
+"""
+
 OUTSIDE_INPUTS = {"synapse_count": "outside_synapse_count", "total_size": "outside_total_size_vx"}
 """What of an edge is used -> the column of cells that tells how much of it comes from outside the column."""
 

@@ -16,12 +16,14 @@ from connectome2net.errors import Issue
 from connectome2net.spec.compatible import check_cells, check_synapses
 from connectome2net.spec.learnable import learning_issues
 from connectome2net.spec.model import Spec
-from connectome2net.spec.network import Network, feature_map
+from connectome2net.spec.network import Network, Projection, feature_map
 from connectome2net.spec.pairs import count_pairs, pairs_of
 from connectome2net.spec.reach import reachable
 from connectome2net.spec.rules import check_rules
-from connectome2net.spec.select import CONDITIONS, population_cells, resolve, select
+from connectome2net.spec.select import CONDITIONS, population_cells, projection_cells, resolve, select
 from connectome2net.spec.tables import EI_CLASSES, LAMINAE, OUTSIDE_INPUTS, edge_index, values
+
+Index = npt.NDArray[np.int32]
 
 AGAIN = "extract again; the tables are not meant to be edited"
 MOST_NAMES = 100
@@ -96,10 +98,10 @@ def _edges(spec: Spec) -> Iterator[Issue]:
     back = (post[1:] < post[:-1]) | (same_post & (pre[1:] < pre[:-1]))
     if back.any():
         yield Issue(file, f"row {int(back.argmax()) + 1} out of order", "sorted by (post, pre)", AGAIN)
-    for name, least in (("synapse_count", 1), ("total_size_vx", 0)):
-        measured = spec.edges.column(name).drop_null().to_numpy()
-        if len(measured) and measured.min() < least:
-            yield Issue(f"{file}/{name}", str(measured.min()), f"at least {least}", AGAIN)
+    for name, least in (("synapse_count", 1), ("total_size_vx", 0), ("weight", 0)):
+        measured = spec.edges.column(name).drop_null().to_numpy() if name in spec.edges.column_names else np.empty(0)
+        if len(wrong := measured[~((measured >= least) & (measured < np.inf))]):
+            yield Issue(f"{file}/{name}", str(wrong.min()), f"at least {least}", AGAIN)
 
 
 def _names(network: Network) -> Iterator[Issue]:
@@ -229,12 +231,28 @@ def _projections(spec: Spec) -> Iterator[Issue]:
             yield Issue(f"{path}/sign", f"{wrong} presynaptic cells of unknown class", "a class for each", fix)
         if projection.anatomy in ("total_size", "mean_size") and spec.edges.column("total_size_vx").null_count:
             yield Issue(f"{path}/anatomy", "edges without a size", "total_size_vx of every edge", "use synapse_count")
+        if projection.anatomy == "weight":
+            yield from _weights(spec, projection, members, path=path)
         if projection.normalise == "all_inputs":
             receivers = np.concatenate([members[names[post]] for post in np.flatnonzero(pairs.any(0))])
             yield from _all_inputs(spec, projection.anatomy, receivers, path=f"{path}/normalise")
 
 
-def _all_inputs(spec: Spec, anatomy: str, receivers: npt.NDArray[np.int32], *, path: str) -> Iterator[Issue]:
+def _weights(spec: Spec, projection: Projection, members: dict[str, Index], *, path: str) -> Iterator[Issue]:
+    if "weight" not in spec.edges.column_names:
+        found = "weight, and edges without such a column"
+        yield Issue(f"{path}/anatomy", found, "a column weight in the edges table", "use synapse_count")
+        return
+    pre, post = edge_index(spec.edges)
+    may_send, may_receive = projection_cells(spec, members)[projection.name]
+    missing = np.isnan(values(spec.edges, "weight").astype(float)) & may_send[pre] & may_receive[post]
+    if missing.any():
+        at = int(missing.argmax())
+        found = f"null for the edge (post {post[at]}, pre {pre[at]}), which {projection.name} uses"
+        yield Issue(f"{spec.anatomy.edges.file}/weight", found, "a weight", "make the control again")
+
+
+def _all_inputs(spec: Spec, anatomy: str, receivers: Index, *, path: str) -> Iterator[Issue]:
     fix = "use sum, norm or none"
     if (column := OUTSIDE_INPUTS.get(anatomy)) is None:
         yield Issue(path, f"all_inputs of {anatomy}", f"all_inputs of {' or '.join(OUTSIDE_INPUTS)}", fix)
