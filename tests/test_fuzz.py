@@ -30,9 +30,9 @@ def fuzz(kind: str, *, seed: int, count: int) -> dict[str, int]:
 
 @pytest.mark.parametrize("kind", ["specs", "programs"])
 def test_hundreds_of_damaged_files(kind: str) -> None:
-    ends = fuzz(kind, seed=0, count=250)
+    ends = fuzz(kind, seed=0, count=120)
     answered = sum(times for end, times in ends.items() if "answered" in end)
-    assert 0 < answered < 100, "some damage is harmless, most is not"
+    assert 0 < answered < 50, "some damage is harmless, most is not"
 
 
 @pytest.mark.slow

@@ -125,49 +125,48 @@ def test_commands_import_late(path: Path) -> None:
     assert not {name.split(".")[0] for name in names_of(at_import(tree_of(path)))} & set(HEAVY)
 
 
-def imported(code: str) -> set[str]:
-    """The packages that are in memory after a piece of code has run in a fresh process."""
-    command = [sys.executable, "-c", f"import sys\n{code}\nprint(*sys.modules)"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return {name.split(".")[0] for name in done.stdout.split()} | set(done.stdout.split())
-
-
 def runtime_modules() -> set[str]:
     """Every module of the runtime."""
     paths = (PACKAGE / "runtime").rglob("*.py")
     return {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in paths}
 
 
-@pytest.mark.parametrize(
-    ("code", "forbidden"),
-    [
-        ("import connectome2net", HEAVY),
-        ("import connectome2net.cli", HEAVY),
-        (
-            "from click.testing import CliRunner\nfrom connectome2net.cli import c2n\n"
-            "assert CliRunner().invoke(c2n, ['--help']).exit_code == 0",
-            HEAVY,
-        ),
-        ("import connectome2net.spec", ("torch", "connectome2net.compile", "connectome2net.sources")),
-        ("import connectome2net.sources, connectome2net.extract", ("torch", "connectome2net.compile")),
-        (
-            "import connectome2net.compile.package, connectome2net.compile.parameters",
-            ("torch", "connectome2net.runtime"),
-        ),
-        (
-            "import " + ", ".join(sorted(runtime_modules())),
-            ("pandas", "pyarrow", "connectome2net.spec", "connectome2net.compile", "connectome2net.sources"),
-        ),
-        (
-            "import connectome2net.train, connectome2net.evaluate",
-            ("connectome2net.extract", "connectome2net.sources", "connectome2net.compile.lower"),
-        ),
-        ("import connectome2net.load", ("pandas", "connectome2net.compile.lower", "connectome2net.sources")),
-    ],
-    ids=["package", "cli", "help", "spec", "extract", "compile", "runtime", "train", "load"],
-)
-def test_what_is_in_memory(code: str, forbidden: tuple[str, ...]) -> None:
-    assert not imported(code) & set(forbidden)
+WITHOUT_TORCH = [
+    ("import connectome2net", HEAVY),
+    ("import connectome2net.cli", HEAVY),
+    (
+        "from click.testing import CliRunner\nfrom connectome2net.cli import c2n\n"
+        "assert CliRunner().invoke(c2n, ['--help']).exit_code == 0",
+        HEAVY,
+    ),
+    ("import connectome2net.spec", ("torch", "connectome2net.compile", "connectome2net.sources")),
+    ("import connectome2net.sources, connectome2net.extract", ("torch", "connectome2net.compile")),
+    (
+        "import connectome2net.compile.package, connectome2net.compile.parameters, connectome2net.compile.reference",
+        ("torch", "connectome2net.runtime"),
+    ),
+]
+WITH_TORCH = [
+    (
+        "import " + ", ".join(sorted(runtime_modules())),
+        ("pandas", "pyarrow", "connectome2net.spec", "connectome2net.compile", "connectome2net.sources"),
+    ),
+    ("import connectome2net.load", ("pandas", "connectome2net.compile.lower", "connectome2net.sources")),
+    (
+        "import connectome2net.train, connectome2net.evaluate",
+        ("connectome2net.extract", "connectome2net.sources", "connectome2net.compile.lower"),
+    ),
+]
+
+
+@pytest.mark.parametrize("steps", [WITHOUT_TORCH, WITH_TORCH], ids=["without torch", "with torch"])
+def test_what_is_in_memory(steps: list[tuple[str, tuple[str, ...]]]) -> None:
+    """After each piece of code, one after the other in a fresh process."""
+    code = "import sys\n" + "\n".join(f"{piece}\nprint(*sys.modules)" for piece, _ in steps)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    for (piece, forbidden), names in zip(steps, done.stdout.splitlines(), strict=True):
+        found = {name.split(".")[0] for name in names.split()} | set(names.split())
+        assert not found & set(forbidden), piece
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))

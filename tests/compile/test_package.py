@@ -34,25 +34,32 @@ def reordered(data: Any) -> Any:
     return [reordered(item) for item in data] if isinstance(data, list) else data
 
 
-@pytest.mark.parametrize("network", ["column", "feedforward", "pairs"])
-def test_equal_specs_give_equal_bytes(network: str, tmp_path: Path) -> None:
+def test_equal_specs_give_equal_bytes(tmp_path: Path) -> None:
     """In processes that order sets differently, and from a spec.json whose keys stand in another order."""
-    path = write_spec(twelve_cells(network), tmp_path / "first")
-    other = tmp_path / "other"
-    other.mkdir()
-    for name in ("cells.parquet", "edges.parquet"):
-        (other / name).write_bytes((path.parent / name).read_bytes())
-    (other / "spec.json").write_text(json.dumps(reordered(json.loads(path.read_text()))))
-    code = "import sys, connectome2net; connectome2net.compile_spec(sys.argv[1], out=sys.argv[2])"
-    for seed, source in (("0", path), ("1", path), ("2", other / "spec.json")):
+    networks = ["column", "feedforward", "pairs"]
+    for network in networks:
+        path = write_spec(twelve_cells(network), tmp_path / "first" / network)
+        other = tmp_path / "other" / network
+        other.mkdir(parents=True)
+        for name in ("cells.parquet", "edges.parquet"):
+            (other / name).write_bytes((path.parent / name).read_bytes())
+        (other / "spec.json").write_text(json.dumps(reordered(json.loads(path.read_text()))))
+    code = (
+        "import sys, connectome2net\n"
+        "for name in sys.argv[3:]:\n"
+        "    connectome2net.compile_spec(f'{sys.argv[1]}/{name}/spec.json', out=f'{sys.argv[2]}/{name}')"
+    )
+    for seed, source in (("0", "first"), ("1", "first"), ("2", "other")):
         environment = os.environ | {"PYTHONHASHSEED": seed}
-        command = [sys.executable, "-c", code, str(source), str(tmp_path / f"out{seed}")]
+        (tmp_path / f"out{seed}").mkdir()
+        command = [sys.executable, "-c", code, str(tmp_path / source), str(tmp_path / f"out{seed}"), *networks]
         subprocess.run(command, check=True, env=environment)
-    first = contents(tmp_path / "out0")
-    assert list(first) == PARTS
-    assert contents(tmp_path / "out1") == first
-    assert contents(tmp_path / "out2") == first
-    assert contents(compile_spec(twelve_cells(network), out=tmp_path / "here")) == first
+    for network in networks:
+        first = contents(tmp_path / "out0" / network)
+        assert list(first) == PARTS
+        assert contents(tmp_path / "out1" / network) == first
+        assert contents(tmp_path / "out2" / network) == first
+        assert contents(compile_spec(twelve_cells(network), out=tmp_path / "here" / network)) == first
 
 
 def test_nothing_of_the_machine_is_in_the_folder(tmp_path: Path) -> None:

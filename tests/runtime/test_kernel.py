@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -168,22 +169,35 @@ def test_no_cells_or_no_batch(kernel: Kernel, batch: int) -> None:
             torch.testing.assert_close(made.double(), right, rtol=1e-6, atol=1e-6)
 
 
-def test_concurrent_builds_leave_one_usable_file(kernel: Kernel, tmp_path: Path) -> None:
+def test_concurrent_builds_leave_one_usable_file(
+    kernel: Kernel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two processes, and this one, which begins when they do."""
     script = (
-        "import sys, torch; from pathlib import Path; from connectome2net.runtime import kernel;"
-        "from connectome2net.runtime.kernel import *; kernel.FLAGS = ('-O0', '-fPIC', '-shared');"
-        "path = build_kernel(Path(sys.argv[1])); start = torch.tensor([0, 1], dtype=torch.int32);"
-        "made = Kernel(path).product(start, start[:1], torch.tensor([3.]), torch.tensor([[2.]])); assert made == 6"
+        "import sys; from pathlib import Path; from connectome2net.runtime import kernel;"
+        "kernel.FLAGS = ('-O0', '-fPIC', '-shared'); print(flush=True); input();"
+        "kernel.build_kernel(Path(sys.argv[1]))"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-c", script, str(tmp_path)]
-    builders = [subprocess.Popen(command, env=environment) for _ in range(3)]
-    assert [builder.wait() for builder in builders] == [0] * 3
-    (made,) = tmp_path.iterdir()
-    before = made.stat().st_mtime_ns
-    assert subprocess.run(command, env=environment).returncode == 0
-    assert list(tmp_path.iterdir()) == [made]
-    assert made.stat().st_mtime_ns == before
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "env": environment, "text": True}
+    builders = [subprocess.Popen(command, **pipes) for _ in range(2)]
+    for builder in builders:
+        builder.stdout.readline()
+    for builder in builders:
+        builder.stdin.write("\n")
+        builder.stdin.flush()
+    monkeypatch.setattr(module, "FLAGS", ("-O0", "-fPIC", "-shared"))
+    path = module.build_kernel(tmp_path)
+    for builder in builders:
+        builder.communicate()
+    assert [builder.returncode for builder in builders] == [0] * 2
+    assert list(tmp_path.iterdir()) == [path]
+    before = path.stat().st_mtime_ns
+    assert module.build_kernel(tmp_path) == path
+    assert path.stat().st_mtime_ns == before
+    start = torch.tensor([0, 1], dtype=torch.int32)
+    assert Kernel(path).product(start, start[:1], torch.tensor([3.0]), torch.tensor([[2.0]])) == 6
 
 
 def test_a_kernel_can_be_refused(monkeypatch: pytest.MonkeyPatch, forget: None) -> None:
