@@ -15,6 +15,7 @@ from connectome2net.cli.convert import convert
 from connectome2net.cli.demo import demo
 from connectome2net.cli.doctor import doctor
 from connectome2net.cli.export import export
+from connectome2net.cli.report import report
 from connectome2net.cli.rewire import rewire
 from connectome2net.cli.train import evaluate, train
 
@@ -31,10 +32,11 @@ def c2n() -> None:
     c2n compile spec.json                      spec.json   -> compiled/
     c2n train --data fer2013.csv               compiled/   -> runs/001/
     c2n evaluate runs/001                      how good it is on images that chose nothing
+    c2n report runs/001                        a page about it -> report.html
     """  # noqa: D301 - click wants the backspace
 
 
-for command in (convert, extract, inspect, validate, rewire, compile_, train, evaluate, export, demo, doctor):
+for command in (convert, extract, inspect, validate, rewire, compile_, train, evaluate, report, export, demo, doctor):
     c2n.add_command(command)
 
 

@@ -1,0 +1,317 @@
+"""The page says what its files say: same numbers, every text as text, nothing from elsewhere, equal bytes."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import shutil
+from collections import Counter
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connectome2net.cli import c2n
+from connectome2net.errors import ReportError
+from connectome2net.report import write_report
+from connectome2net.report.composing import to_csv
+from connectome2net.report.headline import headline_of
+from connectome2net.report.reading import read_study
+from connectome2net.report.writing import in_script
+from tests.report.experiments import DIFFERENCE, HOSTILE, SEEDS, write
+
+VOID = {"meta", "img", "br", "input", "link"}
+
+
+class Tree(HTMLParser):
+    """Elements with their attributes and text, as a browser would take them."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.words: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag, f"</{tag}> closes nothing"
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] not in ("script", "style"):
+            self.words.append(data)
+
+    def of(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\s+", " ", " ".join(self.words))
+
+
+@pytest.fixture(scope="module")
+def tree(page: Path) -> Tree:
+    return Tree(page.read_text())
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def copy_of(experiment: Path, folder: Path) -> Path:
+    shutil.copytree(experiment, folder / "copy")
+    return folder / "copy"
+
+
+def test_numbers_of_the_tables_are_those_of_results(experiment: Path, page: Path) -> None:
+    results = json.loads((experiment / "results.json").read_text())
+    wanted = {
+        (item["name"], metric): {key: found[key] for key in ("mean", "sd", "low", "high")}
+        for item in results["variants"]
+        for metric, found in item["metrics"].items()
+    }
+    found = {
+        (row["variant"], row["metric"]): {key: float(row[key]) for key in ("mean", "sd", "low", "high")}
+        for row in rows_of(page.parent / "report" / "variants.csv")
+    }
+    assert found == wanted
+    ladder = {row["variant"]: row for row in rows_of(page.parent / "report" / "ladder.csv")}
+    for item in results["comparisons"]:
+        row = ladder[item["variant"]]
+        numbers = {key: value for key, value in item.items() if isinstance(value, float)}
+        assert {key: float(row[key]) for key in numbers} == numbers
+    assert ladder[HOSTILE]["keeps"] == "in- and out-degree of every cell; number of edges"
+    seeds = [row for row in rows_of(page.parent / "report" / "accuracy.csv") if row["metric"] == "accuracy"]
+    assert Counter(row["variant"] for row in seeds) == {"real": 3, HOSTILE: 2, "no augmentation": 3}
+
+
+def test_the_headline_is_the_reference_and_the_conclusion(experiment: Path, tree: Tree) -> None:
+    results = json.loads((experiment / "results.json").read_text())
+    accuracy = results["variants"][0]["metrics"]["accuracy"]
+    assert f"{100 * accuracy['mean']:.1f}\N{NO-BREAK SPACE}%".replace("\N{NO-BREAK SPACE}", " ") in tree.text
+    for text in (
+        *results["conclusion"],
+        "QUICK: ",
+        "SYNTHETIC column",
+        "SYNTHETIC images",
+        "8 of 9 runs finished, 1 failed",
+        "\N{MINUS SIGN}3.2 (\N{MINUS SIGN}4.4 to \N{MINUS SIGN}2.0)",
+        "keeps in- and out-degree of every cell, number of edges",
+        "destroys which cell is connected to which, reciprocal pairs",
+        "failed: seed 2: the loss is <b>not finite</b>",
+    ):
+        assert text in tree.text.replace("  ", " ")
+
+
+def test_a_learning_curve_is_that_of_the_run(experiment: Path, page: Path) -> None:
+    run = json.loads((experiment / "experiment.json").read_text())["runs"][0]
+    lines = (experiment / run["folder"] / "metrics.jsonl").read_text().splitlines()
+    rows = rows_of(page.parent / "report" / "validation-accuracy.csv")
+    mine = [row for row in rows if (row["variant"], row["seed"]) == ("real", "0")]
+    assert [float(row["validation_loss"]) for row in mine] == [json.loads(line)["validation_loss"] for line in lines]
+
+
+def test_every_figure_has_a_number_a_title_a_caption_and_words_for_who_cannot_see_it(page: Path, tree: Tree) -> None:
+    figures = [attributes["id"] for attributes in tree.of("figure")]
+    assert figures == [f"figure-{at}" for at in range(1, len(figures) + 1)]
+    assert len(figures) == 15
+    for at in range(1, len(figures) + 1):
+        assert re.search(rf"Figure {at}\. \w.{{10,}}", tree.text)
+    charts = [attributes for attributes in tree.of("svg") if attributes.get("role") == "img"]
+    assert all(len(attributes["aria-label"] or "") > 10 for attributes in charts)
+    assert all(attributes["alt"].startswith("Drawn face") for attributes in tree.of("img"))
+    ids = [attributes["id"] for _, attributes in tree.elements if attributes.get("id")]
+    assert not [name for name, times in Counter(ids).items() if times > 1]
+
+
+def test_the_page_loads_nothing_and_names_only_files_that_are_there(page: Path, tree: Tree) -> None:
+    for name, attributes in tree.elements:
+        for key in ("src", "href", "xlink:href", "poster", "action", "data"):
+            address = attributes.get(key) or ""
+            assert address.startswith(("#", "data:image/png", "report/")) or not address, (name, address)
+            if address.startswith("report/"):
+                assert (page.parent / address).stat().st_size > 50
+    (policy,) = [a["content"] for a in tree.of("meta") if a.get("http-equiv") == "Content-Security-Policy"]
+    assert (policy or "").startswith("default-src 'none'")
+    style = page.read_text().split("</style>")[0]
+    assert "url(" not in style
+    assert "@import" not in style
+
+
+def test_names_cannot_become_markup(page: Path, tree: Tree) -> None:
+    assert HOSTILE in "".join(tree.words)
+    assert [attributes.get("type") for attributes in tree.of("script")] == ["application/json", None, None]
+    assert "<script>alert" not in page.read_text()
+    assert len(tree.of("b")) == len(DIFFERENCE)
+    for path in (page.parent / "report").glob("*.svg"):
+        assert "<script" not in path.read_text()
+
+
+@given(
+    st.recursive(
+        st.text() | st.integers() | st.none(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
+    )
+)
+def test_json_in_a_script_is_the_same_json_and_cannot_end_it(content: object) -> None:
+    text = in_script(content)
+    assert not set(text) & set("<>&")
+    assert json.loads(text) == content
+
+
+@given(
+    st.lists(st.fixed_dictionaries({"name": st.text(st.characters(exclude_categories=["Cs", "Cc"])), "x": st.floats()}))
+)
+def test_csv_keeps_every_text_and_every_digit(rows: list[dict[str, object]]) -> None:
+    if not rows:
+        return
+    back = list(csv.DictReader(to_csv(rows).splitlines()))
+    assert [(row["name"], str(row["x"])) for row in rows] == [(row["name"], row["x"]) for row in back]
+
+
+def test_equal_folders_give_equal_bytes(
+    experiment: Path, drawn: dict[str, np.ndarray], page: Path, tmp_path: Path
+) -> None:
+    again = write_report([copy_of(experiment, tmp_path)], out=tmp_path / "report.html", faces=drawn)
+    assert again.read_bytes() == page.read_bytes()
+    names = sorted(path.name for path in (page.parent / "report").iterdir())
+    assert names == sorted(path.name for path in (tmp_path / "report").iterdir())
+    for name in names:
+        assert (tmp_path / "report" / name).read_bytes() == (page.parent / "report" / name).read_bytes()
+
+
+def test_runs_without_an_experiment_have_a_page_that_says_what_it_lacks(experiment: Path, tmp_path: Path) -> None:
+    plans = json.loads((experiment / "experiment.json").read_text())["runs"]
+    runs = [experiment / plan["folder"] for plan in plans if plan["variant"] != HOSTILE]
+    tree = Tree(write_report(runs, out=tmp_path / "report.html").read_text())
+    for sentence in (
+        "The column is not shown, because its spec is not known; give it with --spec spec.json.",
+        "No variant was compared with another",
+        "No comparison was computed",
+        f"2 variants, {len(SEEDS)} seeds; 6 of 6 runs finished.",
+    ):
+        assert sentence in tree.text
+    assert not tree.of("script")[1:]  # no scene, no plotly
+    accuracy = [json.loads((run / "evaluation.json").read_text())["test"]["accuracy"] for run in runs[:3]]
+    rows = rows_of(tmp_path / "report" / "variants.csv")
+    first = next(row for row in rows if row["metric"] == "accuracy")
+    assert float(first["mean"]) == pytest.approx(np.mean(accuracy))
+    assert float(first["sd"]) == pytest.approx(np.std(accuracy, ddof=1))
+
+
+def test_a_folder_of_runs_and_the_spec_of_them_are_found(experiment: Path, tmp_path: Path) -> None:
+    out = tmp_path / "page.html"
+    words = [str(experiment / "runs"), "--spec", str(experiment / "spec"), "--out", str(out)]
+    done = CliRunner().invoke(c2n, ["report", *words], catch_exceptions=False)
+    assert done.exit_code == 0
+    assert re.fullmatch(r".*page\.html: [4-6]\.\d MB; .*page: \d\d files, SVG and CSV\n", done.output)
+    assert "Drawn face, happy" in out.read_text()
+    assert (tmp_path / "page" / "column.svg").is_file()
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"part": "validation"}, "VALIDATION: these numbers are of images that chose the epoch"),
+        ({"runs": "waiting"}, "PRELIMINARY: 3 of 9 runs have not ended"),
+        ({"quick": False}, None),
+    ],
+)
+def test_what_must_be_known_first_is_said_first(
+    experiment: Path, tmp_path: Path, change: dict[str, object], text: str | None
+) -> None:
+    folder = copy_of(experiment, tmp_path)
+    content = json.loads((folder / "experiment.json").read_text())
+    if change.get("runs"):
+        for plan in content["runs"][-3:]:
+            plan["status"] = "waiting"
+        (folder / "results.json").unlink()
+        change = {}
+    write(folder / "experiment.json", content | change)
+    warnings = " ".join(headline_of(read_study([folder]))["warnings"])
+    assert text in warnings if text else "QUICK" not in warnings
+
+
+def test_an_experiment_that_has_not_begun_has_a_page(experiment: Path, tmp_path: Path) -> None:
+    content = json.loads((experiment / "experiment.json").read_text())
+    write(tmp_path / "experiment.json", content | {"runs": [r | {"status": "waiting"} for r in content["runs"]]})
+    words = Tree(write_report([tmp_path], out=tmp_path / "report.html").read_text()).text
+    for sentence in ("No run has been evaluated yet.", "no learning curves", "0 of 9 runs finished", "is not drawn"):
+        assert sentence in words
+
+
+def test_a_place_without_a_folder_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ReportError, match=r"there is no folder here\n  where:  .*nothing here\n  found:  nothing"):
+        write_report([tmp_path / "nothing here"])
+
+
+def test_a_folder_of_something_else_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ReportError, match=r"neither an experiment nor a run\n.*\n  wanted: experiment.json, run.json"):
+        write_report([tmp_path])
+
+
+def test_two_experiments_are_an_error(experiment: Path) -> None:
+    with pytest.raises(
+        ReportError, match=r"a page shows one experiment\n.*\n  found:  2 folders\n  fix:    c2n report "
+    ):
+        write_report([experiment, experiment])
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "text"),
+    [
+        ("experiment.json", "{", r"damaged\n  where:  .*experiment.json\n  found:  Expecting.*\n  wanted: JSON"),
+        ("experiment.json", "[]", r"damaged\n  where:  .*experiment.json"),
+        ("results.json", '{"format": "connectome2net.results"}', r"damaged\n.*results.json\n  found:  no /variants"),
+        ("results.json", '{"format": "x", "variants": []}', r"damaged\n.*results.json\n  found:  /format: 'x'"),
+        ("runs/0000000000000000/run.json", "{}", r"damaged\n.*run.json\n  found:  no /format"),
+        ("runs/0000000000000000/metrics.jsonl", '{"epoch": 1}\n', r"damaged\n.*metrics.jsonl\n  found:  no /loss"),
+        ("runs/0000000000000000/evaluation.json", '{"test": 3}', r"damaged\n.*evaluation.json\n  found:  /test: 3"),
+        ("runs/0000000000000000/evaluation.json", b"\xff", r"cannot be read\n.*evaluation.json\n  found:  .*utf-8"),
+        ("runs/0000000000000000/compiled/program.json", "nothing", r"damaged\n.*program.json\n.*\n  wanted: JSON"),
+        (
+            "runs/0000000000000000/weights.parquet",
+            "nothing",
+            r"a table .* damaged\n.*weights.parquet\n.*\n  wanted: parquet",
+        ),
+    ],
+)
+def test_a_damaged_file_is_an_error_that_names_it(
+    experiment: Path, tmp_path: Path, file: str, content: str | bytes, text: str
+) -> None:
+    folder = copy_of(experiment, tmp_path)
+    (folder / file).write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(ReportError, match=text):
+        write_report([folder], out=tmp_path / "report.html")
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_the_spec_of_other_runs_is_an_error(experiment: Path, tmp_path: Path) -> None:
+    from columns import twelve_cells
+
+    from connectome2net.spec import write_spec
+
+    path = write_spec(twelve_cells(), tmp_path)
+    run = json.loads((experiment / "experiment.json").read_text())["runs"][0]["folder"]
+    with pytest.raises(ReportError, match=r"no run was made from this spec\n(.*\n)*  wanted: sha256 [0-9a-f]{12}"):
+        write_report([experiment / run], spec=path, out=tmp_path / "report.html")
+
+
+def test_a_place_that_cannot_be_written_to_is_an_error(experiment: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(
+        ReportError, match=r"the page cannot be written\n  where:  .*\n  found:  .*\n(.*\n)*  fix:    .*--out"
+    ):
+        write_report([experiment], out=tmp_path / "file" / "report.html")
