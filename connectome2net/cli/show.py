@@ -135,9 +135,10 @@ def show_spec(summary: dict[str, Any]) -> None:
 
 def _show_classes(console: Console, metrics: dict[str, Any]) -> None:
     names = list(metrics["per_class"])
-    table = _table("\nper class", ["class"], ["images", "precision", "recall", "F1"])
+    scores_of = {"precision": "precision", "recall": "recall", "f1": "F1", "roc_auc": "ROC-AUC"}
+    table = _table("\nper class", ["class"], ["images", *scores_of.values()])
     for name, scores in metrics["per_class"].items():
-        _add(table, name, scores["images"], *(f"{scores[key]:.2f}" for key in ("precision", "recall", "f1")))
+        _add(table, name, scores["images"], *(_score(scores[key], digits=2) for key in scores_of))
     console.print(table)
     table = _table("\nright class (row) and answer (column)", [""], [name[:8] for name in names])
     for name, row in zip(names, metrics["confusion"], strict=True):
@@ -145,10 +146,14 @@ def _show_classes(console: Console, metrics: dict[str, Any]) -> None:
     console.print(table)
 
 
+def _score(value: float | None, *, digits: int = 3) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
 def show_evaluation(result: dict[str, Any]) -> None:
     """Print the metrics of a run."""
     console = _console()
-    data, test = result["data"], result["test"]
+    data, whole = result["data"], result[result["part"]]
     console.print(
         f"[bold]{escape(result['run'])}[/]  network {result['network']}, epoch {result['best_epoch']}, "
         f"seed {result['seed']}, {escape(data['name'])} {escape(data['part'])}"
@@ -159,16 +164,21 @@ def show_evaluation(result: dict[str, Any]) -> None:
         console.print(SYNTHETIC_COLUMN)
     if data["synthetic"]:
         console.print(SYNTHETIC_IMAGES)
-    table = _table("", ["test images"], ["images", "accuracy", "macro F1"])
+    numbers = {"balanced_accuracy": "balanced", "macro_f1": "macro F1", "roc_auc": "ROC-AUC"}
+    table = _table("", [f"{result['part']} images"], ["images", "accuracy", *numbers.values(), "ECE"])
     rows = {
-        "all": test,
+        "all": whole,
         "without those in training": result["without_leaked"],
         "nor blank ones": result["without_leaked_or_blank"],
     } | result["parts"]
     for name, metrics in rows.items():
-        _add(table, name, metrics["images"], f"{metrics['accuracy']:.2%}", f"{metrics['macro_f1']:.3f}")
+        scores = [_score(metrics[key]) for key in numbers] + [_score(metrics["calibration"]["ece"])]
+        _add(table, name, metrics["images"], f"{metrics['accuracy']:.2%}", *scores)
     console.print(table)
-    _show_classes(console, test)
+    _show_classes(console, whole)
+    for kind, levels in result.get("robustness", {}).items():
+        told = ", ".join(f"{item['level']:g}: {item['accuracy']:.1%}" for item in levels)
+        console.print(f"accuracy under {kind}: {told or 'no cells'}")
     console.print(audit_line(result["audit"]))
 
 

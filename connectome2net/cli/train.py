@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -71,15 +72,26 @@ def train(
 @click.argument("run", type=click.Path(path_type=Path), required=False)
 @click.option("--data", metavar="PATH", help="Other images than those that the run was trained on.")
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, ...")
+@click.option("--robustness", is_flag=True, help="Also under noise, blur, occlusion and lesions: 17 times the work.")
+@click.option(
+    "--part",
+    type=click.Choice(["test", "validation"]),
+    default="test",
+    show_default=True,
+    help="Choose settings on validation, and look at test once.",
+)
 @trust_option
 @as_json
-def evaluate(run: Path | None, data: str | None, device: str, trust: bool, as_json: bool) -> None:
+def evaluate(
+    run: Path | None, data: str | None, device: str, robustness: bool, part: Any, trust: bool, as_json: bool
+) -> None:
     """Evaluate a run (the newest, if none is named) on test images."""
     from connectome2net.cli.show import show_evaluation
     from connectome2net.evaluate import evaluate as measure
     from connectome2net.train.run import newest_run
 
-    result = measure(run or newest_run(), data=data, device=device, trust=trust)
+    chosen = run or newest_run()
+    result = measure(chosen, data=data, device=device, trust=trust, robustness=robustness, part=part)
     if as_json:
         print_json(result)
     else:

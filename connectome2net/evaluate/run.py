@@ -1,6 +1,6 @@
 """Evaluate a run on the test images of its data set.
 
-Enters: a run folder and images. Leaves: metrics, also as evaluation.json in the run.
+Enters: a run folder and images. Leaves: metrics, also as evaluation.json in the run, and tables beside it.
 """
 
 # Axes: N images, K classes.
@@ -8,13 +8,16 @@ Enters: a run folder and images. Leaves: metrics, also as evaluation.json in the
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from connectome2net.errors import EvaluateError
 from connectome2net.evaluate.metrics import classification_metrics
+from connectome2net.evaluate.predict import mean_activity, predict
+from connectome2net.evaluate.robustness import robustness as measure_robustness
+from connectome2net.evaluate.tables import activity_table, prediction_table, weight_table, write_table
 from connectome2net.inside import examine
 from connectome2net.load import load
 from connectome2net.runtime.device import find_device
@@ -22,37 +25,88 @@ from connectome2net.tasks import Dataset, ImageSet, open_dataset
 from connectome2net.train.checkpoint import write_json
 from connectome2net.train.run import read_run
 
+Part = Literal["test", "validation"]
+FILES = {"test": "evaluation.json", "validation": "validation.json"}
+
 
 def evaluate(
-    run: str | Path, *, data: str | Path | Dataset | None = None, device: str = "cpu", trust: bool = False
+    run: str | Path,
+    *,
+    data: str | Path | Dataset | None = None,
+    device: str = "cpu",
+    trust: bool = False,
+    robustness: bool = False,
+    part: Part = "test",
 ) -> dict[str, Any]:
     """Evaluate the best epoch of a run on the test images.
 
-    The test images have chosen nothing: the epoch was chosen on the validation part.
+    The test images have chosen nothing: the epoch was chosen on the validation part. Settings are chosen there too:
+    ``part="validation"`` touches no test image, and writes validation.json alone.
+
+    Beside evaluation.json lie ``predictions.parquet`` (one row per test image: ``label, part, leaked, blank, logit``)
+    and, of a network with cells, ``weights.parquet`` (one row per edge: ``projection, pre_index, post_index``, rows of
+    the spec's cells table, and the weight with its sign ``before`` and ``after`` training) and ``activity.parquet``
+    (one row per cell: ``cell_index, population``, mean ``rate`` over the test images, and ``active``, the share of them
+    for which it is more than 0).
 
     Args:
         run: a run folder.
         data: the images; by default those that the run was trained on.
         device: where to compute.
         trust: run a model.py that was changed by hand.
+        robustness: measure the accuracy under noise, blur, occlusion and lesions too; about 17 times the work.
+        part: which images: ``test`` or ``validation``.
 
     Returns:
-        ``test`` (metrics on all test images), ``without_leaked`` (without images whose pixels occur in training),
-        ``without_leaked_or_blank``, ``parts`` (one entry per part of the source, PublicTest and PrivateTest for
-        instance, where there are several), the audits, and what was evaluated.
+        ``test`` or ``validation`` (metrics on all images of the part), ``without_leaked`` (without images whose pixels
+        occur in training), ``without_leaked_or_blank``, ``parts`` (one entry per part of the source, PublicTest and
+        PrivateTest for instance, where there are several), ``robustness``, where it was asked for, the audits, and what
+        was evaluated.
 
     Raises:
         TrainError: the folder is not a run.
         LoadError: it has no trained weights, or they cannot be trusted.
-        EvaluateError: the images have other classes than the run.
+        EvaluateError: the images have other classes than the run, or there is no such part.
     """
     folder = Path(run)
+    if part not in FILES:
+        raise EvaluateError("there is no such part", where="part", found=part, wanted=" or ".join(FILES))
     record = read_run(folder)
     model = load(folder, trust=trust).to(find_device(device))
+    data = _images(folder, record, model, data)
+    images = data.test if part == "test" else data.validation
+    logits_NK = predict(model, images)
+    result = {
+        "run": folder.name,
+        "network": record["network"],
+        "synthetic_column": record["synthetic_column"],
+        "data": {"name": data.name, "digest": data.digest, "part": data.test_name if part == "test" else part}
+        | {"synthetic": data.synthetic},
+        "trained_on_these_data": data.digest == record["dataset"]["digest"],
+        "status": record["status"],
+        "best_epoch": record.get("best_epoch"),
+        "seed": record["config"]["seed"],
+        "part": part,
+        **_selections(logits_NK, images, data, part),
+        "audit": examine(model, quick=True),
+    }
+    if robustness:
+        result["robustness"] = measure_robustness(model, images)
+    if part == "test":
+        _write_tables(folder, record, model, images, logits_NK, trust=trust)
+    write_json(folder / FILES[part], result)
+    return result
+
+
+def _images(folder: Path, record: dict[str, Any], model: nn.Module, data: str | Path | Dataset | None) -> Dataset:
+    """Open the images to evaluate on.
+
+    Raises:
+        EvaluateError: they have other classes than the run.
+    """
     program: Any = model.program
-    config = record["config"]
     if not isinstance(data, Dataset):
-        reading = {key: config[key] for key in ("seed", "validation_fraction", "skip_broken")}
+        reading = {key: record["config"][key] for key in ("seed", "validation_fraction", "skip_broken")}
         data = open_dataset(data if data is not None else record["data"], size=program.height, **reading)
     if list(data.classes) != record["classes"]:
         raise EvaluateError(
@@ -62,45 +116,33 @@ def evaluate(
             wanted=", ".join(record["classes"]),
             fix="give the data set that the run was trained on with --data",
         )
-    logits_NK = predict(model, data.test)
-    result = {
-        "run": folder.name,
-        "network": record["network"],
-        "synthetic_column": record["synthetic_column"],
-        "data": {"name": data.name, "digest": data.digest, "part": data.test_name, "synthetic": data.synthetic},
-        "trained_on_these_data": data.digest == record["dataset"]["digest"],
-        "status": record["status"],
-        "best_epoch": record.get("best_epoch"),
-        "seed": config["seed"],
-        **_selections(logits_NK, data),
-        "audit": examine(model, quick=True),
-    }
-    write_json(folder / "evaluation.json", result)
-    return result
+    return data
 
 
-@torch.no_grad()
-def predict(model: nn.Module, images: ImageSet, *, batch: int = 256) -> Tensor:
-    """Return logits (N, K) on the CPU for a set of images, in their order."""
-    model.eval()
-    device = next(model.parameters()).device
-    pieces = torch.split(torch.from_numpy(images.image_NHW), batch)
-    return torch.cat([model(piece[:, None].to(device).float() / 255).cpu() for piece in pieces])
+def _write_tables(
+    folder: Path, record: dict[str, Any], model: nn.Module, images: ImageSet, logits_NK: Tensor, *, trust: bool
+) -> None:
+    write_table(folder / "predictions.parquet", prediction_table(logits_NK, images))
+    cell_index: Any = model.cell_index
+    if len(cell_index):
+        seed, classes = record["config"]["seed"], len(record["classes"])
+        fresh = load(folder / "compiled", seed=seed, classes=classes, trust=trust)
+        write_table(folder / "weights.parquet", weight_table(fresh, model))
+        write_table(folder / "activity.parquet", activity_table(model, mean_activity(model, images)))
 
 
-def _selections(logits_NK: Tensor, data: Dataset) -> dict[str, Any]:
-    test = data.test
-    label_N = torch.from_numpy(test.label_N)
+def _selections(logits_NK: Tensor, images: ImageSet, data: Dataset, part: Part) -> dict[str, Any]:
+    label_N = torch.from_numpy(images.label_N)
 
     def metrics(keep: Any) -> dict[str, Any]:
         chosen = torch.from_numpy(keep)
         return classification_metrics(logits_NK[chosen], label_N[chosen], data.classes)
 
-    everything = test.label_N >= 0
-    parts = sorted(set(test.part_N.tolist()), key=data.test_name.find)
+    everything = images.label_N >= 0
+    parts = sorted(set(images.part_N.tolist()), key=data.test_name.find)
     return {
-        "test": metrics(everything),
-        "without_leaked": metrics(~test.leaked_N),
-        "without_leaked_or_blank": metrics(~test.leaked_N & ~test.blank_N),
-        "parts": {part: metrics(test.part_N == part) for part in parts} if len(parts) > 1 else {},
+        part: metrics(everything),
+        "without_leaked": metrics(~images.leaked_N),
+        "without_leaked_or_blank": metrics(~images.leaked_N & ~images.blank_N),
+        "parts": {name: metrics(images.part_N == name) for name in parts} if len(parts) > 1 else {},
     }
