@@ -8,9 +8,15 @@ has.
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
+
+from connectome2net.errors import TransformError
 from connectome2net.transform.wiring import Index, Keys, Rows, Wiring
+
+FloatArray = npt.NDArray[np.float64]
 
 
 def draw_distinct(rng: np.random.Generator, size: int, count: int) -> Keys:
@@ -57,6 +63,22 @@ class Places:
         joined = np.concatenate(parts, axis=1)
         return joined[0], joined[1]
 
+    def numbers(self, at: int, pre: Index, post: Index) -> Keys:
+        """Return the numbers of some pairs of cells within pair ``at`` of populations, from 0."""
+        pre_population, post_population = self.pairs[at]
+        row = np.searchsorted(self.members[pre_population], pre)
+        column = np.searchsorted(self.members[post_population], post)
+        if pre_population == post_population:
+            return row * (len(self.members[post_population]) - 1) + column - (column > row)
+        return row * len(self.members[post_population]) + column
+
+    def edges_of_pairs(self, wiring: Wiring) -> list[Rows]:
+        """Return the edges of each pair of populations, as places in the arrays of the wiring."""
+        pair = wiring.pair(wiring.pre_E, wiring.post_E)
+        order = np.argsort(pair, kind="stable")
+        number = self.pairs[:, 0] * len(wiring.held_PP) + self.pairs[:, 1]  # ascending
+        return np.split(order, np.searchsorted(pair[order], number[1:]))
+
 
 def draw_edges(wiring: Wiring, rng: np.random.Generator) -> tuple[Index, Index, Rows]:
     """Return as many edges as there are, over all pairs of cells that the network holds (Erdos and Renyi 1959)."""
@@ -68,13 +90,59 @@ def draw_edges(wiring: Wiring, rng: np.random.Generator) -> tuple[Index, Index, 
 def draw_edges_of_pairs(wiring: Wiring, rng: np.random.Generator) -> tuple[Index, Index, Rows]:
     """Return as many edges as there are in each pair of populations."""
     places = Places(wiring)
-    side = len(wiring.held_PP)
-    pair = wiring.pair(wiring.pre_E, wiring.post_E)
-    counts = np.bincount(pair, minlength=side**2).reshape(side, side)[tuple(places.pairs.T)]
-    order = np.argsort(pair, kind="stable")
     chosen, rows = [], []
-    for start, size, of_pair in zip(places.starts, places.sizes, np.split(order, np.cumsum(counts)[:-1]), strict=False):
-        chosen.append(start + draw_distinct(rng, int(size), len(of_pair)))
-        rows.append(rng.permutation(wiring.row_E[of_pair]))
+    for start, size, part in zip(places.starts, places.sizes, places.edges_of_pairs(wiring), strict=False):
+        chosen.append(start + draw_distinct(rng, int(size), len(part)))
+        rows.append(rng.permutation(wiring.row_E[part]))
     pre, post = places.cells(np.concatenate(chosen))
     return pre, post, np.concatenate(rows)
+
+
+def add_edges(
+    wiring: Wiring, rng: np.random.Generator, fraction: float, *, names: Sequence[str]
+) -> tuple[Index, Index, Rows]:
+    """Return all edges and a fraction more, in each pair of populations in proportion to those that it has.
+
+    A new edge has the count, size and weight of a random edge of its pair.
+
+    Args:
+        wiring: the measured graph.
+        rng: where chance comes from.
+        fraction: new edges per edge.
+        names: of the populations.
+
+    Raises:
+        TransformError: a pair of populations has no room for so many.
+    """
+    places = Places(wiring)
+    pre, post, rows = [wiring.pre_E], [wiring.post_E], [wiring.row_E]
+    parts = places.edges_of_pairs(wiring)
+    share = round(fraction * len(wiring.row_E)) / len(wiring.row_E) * np.array([len(part) for part in parts])
+    more = whole_shares(share)
+    for at in np.flatnonzero(more):
+        part, size = parts[at], int(places.sizes[at])
+        if (room := size - len(part)) < more[at]:
+            raise TransformError(
+                "there is no room for so many edges",
+                where=" -> ".join(names[population] for population in places.pairs[at]),
+                found=f"{more[at]:,} to add",
+                wanted=f"at most {room:,}, because {len(part):,} of {size:,} pairs of cells are connected",
+                fix="use a smaller fraction",
+            )
+        # A rank among the free places becomes a place by skipping the taken ones before it.
+        taken = np.sort(places.numbers(int(at), wiring.pre_E[part], wiring.post_E[part]))
+        rank = draw_distinct(rng, room, int(more[at]))
+        free = rank + np.searchsorted(taken - np.arange(len(taken)), rank, side="right")
+        cells = places.cells(places.starts[at] + free)
+        pre.append(cells[0])
+        post.append(cells[1])
+        rows.append(rng.choice(wiring.row_E[part], len(free)))
+    return np.concatenate(pre), np.concatenate(post), np.concatenate(rows)
+
+
+def whole_shares(share: FloatArray) -> Keys:
+    """Return whole numbers near some shares, with the same sum: the largest remainders are rounded up."""
+    whole = np.floor(share + 1e-9).astype(np.int64)
+    missing = round(float(share.sum())) - int(whole.sum())
+    whole[np.argsort(whole - share, kind="stable")[:missing]] += 1
+    return whole

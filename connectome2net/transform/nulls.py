@@ -76,6 +76,83 @@ _ALL: Final = (
         reference="Maslov and Sneppen 2002, doi 10.1126/science.1065103; Roberts and Coolen 2012, "
         "doi 10.1103/PhysRevE.85.046103",
     ),
+    Null(
+        "distance",
+        "edges drawn at random at the measured distances, not measured",
+        (
+            "the number of edges of each pair of populations in each bin of 25 um of the distance of somata",
+            f"{MULTISET} of each of them",
+            "the edges of cells without a position",
+        ),
+        ("the in- and out-degree of each cell", "who is connected to whom", "reciprocity, motifs"),
+    ),
+    Null(
+        "types",
+        "cell types and laminae permuted within each class; edges measured",
+        (
+            "the edges of each cell, its class and its position",
+            "the number of cells of each type, lamina and population",
+            "cells without a position, and those in no population",
+        ),
+        ("which type and lamina a cell is of, and with it how types are connected", "which edges the network uses"),
+    ),
+    Null(
+        "signs",
+        "which cells are inhibitory permuted; edges measured",
+        ("all edges and their weights", "the number of inhibitory cells", "the cells of each population"),
+        ("which cells are inhibitory", "Dale's law between types: a type has cells of both signs"),
+    ),
+    Null(
+        "counts",
+        "synapse counts, sizes and weights permuted over the edges; who is connected to whom measured",
+        ("who is connected to whom", MULTISET),
+        ("how strong each connection is", "the summed weights of each cell"),
+    ),
+    Null(
+        "transpose",
+        "edges turned round",
+        (
+            "which cells are connected, each degree as one of the other kind, and reciprocal pairs",
+            MULTISET,
+            "the edges of pairs of populations that the network connects one way only",
+        ),
+        ("the direction of edges", "the sign of an edge where its new presynaptic cell has another"),
+    ),
+    Null(
+        "remove",
+        "edges removed at random; the others measured",
+        ("the edges that stay, and their weights up to one factor",),
+        ("a fraction of the edges", "degrees and density"),
+        takes=("fraction",),
+    ),
+    Null(
+        "add",
+        "edges added at random to the measured ones",
+        (
+            "all measured edges, and their weights up to one factor",
+            "the share of each pair of populations in the edges",
+        ),
+        ("degrees and density", "reciprocity, distances, motifs, as far as new edges change them"),
+        takes=("fraction",),
+    ),
+    Null(
+        "dense-core",
+        "a smaller core, every cell connected to every other; most edges not measured",
+        (
+            "the share of each population in the cells",
+            "about the number of edges, unless cells are given",
+            "the measured edges between its cells",
+        ),
+        ("most cells", "sparseness: who is connected to whom"),
+        takes=("cells",),
+    ),
+    Null(
+        "subset",
+        "the cells nearest to the axis of the column; edges measured",
+        ("the edges between these cells, and their weights up to one factor",),
+        ("all other cells and their edges", "cells without a position"),
+        takes=("fraction",),
+    ),
 )
 
 NULLS: Final = {null.name: null for null in _ALL}

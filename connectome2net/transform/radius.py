@@ -13,7 +13,7 @@ from scipy.sparse.linalg import ArpackError, eigs
 from connectome2net.spec import Spec
 from connectome2net.spec.tables import edge_index, values
 from connectome2net.transform.weights import weights_of_edges
-from connectome2net.transform.wiring import population_numbers, projection_table
+from connectome2net.transform.wiring import edge_projections
 
 SMALL = 400
 """Up to so many cells all eigenvalues are computed."""
@@ -33,13 +33,11 @@ def spectral_radius(spec: Spec) -> float:
     doi 10.1103/PhysRevLett.114.088101), here the squares of their magnitudes; if only some are free, all weights are
     taken as such. Delays and gap junctions are left out.
     """
-    projections = projection_table(spec.network)
-    population = population_numbers(spec)
     pre, post = edge_index(spec.edges)
     chemical = np.array(
         [item.synapse == "chemical" for item in spec.network.projections] + [False]
     )  # -1: no projection
-    used = chemical[projections[population[pre], population[post]]]
+    used = chemical[edge_projections(spec)]
     pre, post, weight = pre[used], post[used], weights_of_edges(spec)[used]
     free = any(item.sign == "free" for item in spec.network.projections)
     if free:

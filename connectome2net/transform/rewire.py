@@ -15,19 +15,15 @@ import numpy as np
 from connectome2net.errors import TransformError
 from connectome2net.spec import Spec, digest_document, make_spec, validate
 from connectome2net.spec.model import Transform
-from connectome2net.transform.draw import draw_edges, draw_edges_of_pairs
+from connectome2net.transform.distance import draw_at_distance
+from connectome2net.transform.draw import add_edges, draw_distinct, draw_edges, draw_edges_of_pairs
+from connectome2net.transform.labels import permute_signs, permute_types
 from connectome2net.transform.nulls import NULLS, Null
 from connectome2net.transform.radius import spectral_radius
+from connectome2net.transform.size import dense_core, nearest_to_axis
 from connectome2net.transform.swap import Ends, swap_degrees, swap_reciprocal
 from connectome2net.transform.weights import carry_weights, scale_weights, with_projections
-from connectome2net.transform.wiring import (
-    Index,
-    Wiring,
-    population_numbers,
-    projection_table,
-    read_wiring,
-    with_edges,
-)
+from connectome2net.transform.wiring import Index, Wiring, edge_projections, read_wiring, with_edges
 
 
 @dataclass(frozen=True)
@@ -164,12 +160,13 @@ def _check_fraction(null: str, fraction: float | None) -> None:
 def _without_empty_projections(done: Rewired) -> Rewired:
     """Return the control without projections that lost all edges, and say which they are."""
     spec = done.spec
-    population, projections = population_numbers(spec), projection_table(spec.network)
-    pre, post = (spec.edges.column(name).to_numpy() for name in ("pre_index", "post_index"))
-    used = np.unique(projections[population[pre], population[post]])
+    used = np.unique(edge_projections(spec))
     empty = [item.name for at, item in enumerate(spec.network.projections) if at not in used]
     if not empty:
         return done
+    if len(empty) == len(spec.network.projections):
+        fix = "use another fraction, more cells, or another null model"
+        raise TransformError("no edge of the network is left", where=spec.name, wanted="at least one", fix=fix)
     kept = [item for item in spec.network.projections if item.name not in empty]
     return replace(
         done,
@@ -207,6 +204,40 @@ def _with_ends(spec: Spec, wiring: Wiring, ends: Ends, swaps: float) -> Rewired:
     return Rewired(changed, {"swaps_per_edge": f"{swaps:.1f}"})
 
 
+def _permute_counts(spec: Spec, wiring: Wiring, rng: np.random.Generator) -> Rewired:
+    if all(item.anatomy == "binary" for item in spec.network.projections):
+        raise TransformError(
+            "the network does not look at counts",
+            where=f"network {spec.network.name} of {spec.name}",
+            found="anatomy binary in each projection, and weights normalised anew",
+            wanted="a projection that uses counts or sizes",
+            fix="permute matched weights, or choose another null model",
+        )
+    return Rewired(with_edges(spec, wiring, wiring.pre_E, wiring.post_E, rng.permutation(wiring.row_E)))
+
+
+def _transpose(spec: Spec, wiring: Wiring) -> Rewired:
+    """Turn the edges of pairs of populations that are held both ways; others stay."""
+    turns = wiring.may(wiring.post_E, wiring.pre_E)
+    pre, post = np.where(turns, (wiring.post_E, wiring.pre_E), (wiring.pre_E, wiring.post_E))
+    return Rewired(with_edges(spec, wiring, pre, post, wiring.row_E))
+
+
+def _remove(spec: Spec, wiring: Wiring, rng: np.random.Generator, fraction: float) -> Rewired:
+    edges = len(wiring.row_E)
+    kept = draw_distinct(rng, edges, edges - round(fraction * edges))
+    return Rewired(with_edges(spec, wiring, wiring.pre_E[kept], wiring.post_E[kept], wiring.row_E[kept]))
+
+
+def _add(spec: Spec, wiring: Wiring, rng: np.random.Generator, fraction: float) -> Rewired:
+    names = [population.name for population in spec.network.populations]
+    return Rewired(with_edges(spec, wiring, *add_edges(wiring, rng, fraction, names=names)))
+
+
+def _smaller(spec: Spec, kept_N: Index) -> Rewired:
+    return Rewired(spec, {"cells_kept": f"{len(kept_N)}"}, kept_N)
+
+
 RULES: dict[str, Rule] = {
     "erdos-renyi": lambda spec, wiring, rng, _: Rewired(with_edges(spec, wiring, *draw_edges(wiring, rng))),
     "erdos-renyi-pairs": lambda spec, wiring, rng, _: Rewired(
@@ -217,5 +248,14 @@ RULES: dict[str, Rule] = {
         spec, wiring, *swap_degrees(wiring, rng, within_pairs=True)
     ),
     "degree-reciprocal": lambda spec, wiring, rng, _: _with_ends(spec, wiring, *swap_reciprocal(wiring, rng)),
+    "distance": lambda spec, wiring, rng, _: Rewired(with_edges(spec, wiring, *draw_at_distance(spec, wiring, rng))),
+    "types": lambda spec, wiring, rng, _: Rewired(permute_types(spec, wiring, rng)),
+    "signs": lambda spec, wiring, rng, _: Rewired(permute_signs(spec, wiring, rng)),
+    "counts": lambda spec, wiring, rng, _: _permute_counts(spec, wiring, rng),
+    "transpose": lambda spec, wiring, rng, _: _transpose(spec, wiring),
+    "remove": _remove,
+    "add": _add,
+    "dense-core": lambda spec, wiring, rng, cells: _smaller(*dense_core(spec, wiring, rng, cells)),
+    "subset": lambda spec, wiring, rng, fraction: _smaller(*nearest_to_axis(spec, fraction)),
 }
 """What each null model does to a spec, given the number that it takes."""

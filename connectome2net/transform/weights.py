@@ -13,18 +13,16 @@ import pyarrow as pa
 
 from connectome2net.spec import Spec
 from connectome2net.spec.network import Projection
-from connectome2net.spec.tables import EDGES_OPTIONAL, edge_index
+from connectome2net.spec.tables import EDGES_OPTIONAL
 from connectome2net.spec.weights import weights_before_learning
-from connectome2net.transform.wiring import population_numbers, projection_table
+from connectome2net.transform.wiring import edge_projections
 
 WHY = "A control: each edge has a weight of the spec that it was made from, all of them times one factor."
 
 
 def weights_of_edges(spec: Spec) -> npt.NDArray[np.float64]:
     """Return the magnitude of each edge's weight before learning, shape (edges,); NaN where no projection uses it."""
-    population, projections = population_numbers(spec), projection_table(spec.network)
-    pre, post = edge_index(spec.edges)
-    projection_E = projections[population[pre], population[post]]
+    projection_E = edge_projections(spec)
     weight_E = np.full(spec.edges.num_rows, np.nan)
     for at, projection in enumerate(spec.network.projections):
         chosen = np.flatnonzero(projection_E == at)

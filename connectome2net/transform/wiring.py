@@ -110,6 +110,12 @@ def population_numbers(spec: Spec) -> npt.NDArray[np.int16]:
     return number
 
 
+def edge_projections(spec: Spec) -> npt.NDArray[np.int16]:
+    """Return the number of the projection that holds each edge of the table; -1 where none does."""
+    population, pre_post = population_numbers(spec), edge_index(spec.edges)
+    return projection_table(spec.network)[population[pre_post[0]], population[pre_post[1]]]
+
+
 def projection_table(network: Network) -> npt.NDArray[np.int16]:
     """Return the number of the projection that holds each pair of populations, shape (P, P); -1 where none does.
 

@@ -17,7 +17,7 @@ from connectome2net.transform.rewire import RULES
 from connectome2net.transform.wiring import read_wiring
 
 seeds = st.integers(0, 2**32)
-few = settings(max_examples=25, deadline=None)
+few = settings(max_examples=15, deadline=None)
 
 
 def change(spec: Spec, null: str, seed: int, amount: float | None = None) -> Spec:
