@@ -36,12 +36,7 @@ NETWORKS: dict[str, tuple[str, dict[str, Any]]] = {
     "elm": ("pairs", {"dynamics": {"model": "elm", "memory_units": 3, "hidden": 4}}),
     "alignment": ("column", {"front_end": SMALL, "learning": {"kind": "feedback_alignment"}}),
 }
-FAST = [
-    ("pairs", "aot_eager", "native"),
-    ("alignment", "eager", "native"),
-    ("spiking", "eager", "gather"),
-    ("graded", "eager", "native"),
-]
+FAST = [("pairs", "aot_eager", "native"), ("spiking", "eager", "gather")]
 EVERY = [
     (network, way, product)
     for network in NETWORKS

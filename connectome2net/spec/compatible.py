@@ -9,10 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+import numpy as np
+
 from connectome2net.errors import Issue
 from connectome2net.spec.firing import firing_of_populations
 from connectome2net.spec.model import Spec
 from connectome2net.spec.network import Network, Projection
+from connectome2net.spec.select import population_cells, projection_cells
+from connectome2net.spec.tables import edge_index
 
 HAVE_A_VOLTAGE: Final = ("lif", "izhikevich", "conductance")
 
@@ -39,12 +43,14 @@ def check_cells(spec: Spec) -> Iterator[Issue]:
             yield Issue(f"{path}/firing", f"{name!r}, whose cells are not of one known class", "how it fires", fix)
 
 
-def check_synapses(network: Network) -> Iterator[Issue]:
-    """Yield projections that do not go together with the cells."""
+def check_synapses(spec: Spec) -> Iterator[Issue]:
+    """Yield projections that do not go together with the cells, or with their edges."""
+    network = spec.network
     for at, projection in enumerate(network.projections):
         path = f"/network/projections/{at}"
         if projection.synapse == "electrical":
             yield from _electrical(projection, network, path)
+            yield from _one_way(spec, projection, path)
         elif projection.sign == "free" and network.dynamics.model == "conductance":
             fix = "declare the projection dale, or choose other dynamics"
             yield Issue(f"{path}/sign", "free, between cells with reversal potentials", "dale", fix)
@@ -69,6 +75,20 @@ def _electrical(projection: Projection, network: Network, path: str) -> Iterator
     if projection.plasticity:
         fix = "leave the key out, or declare the projection chemical"
         yield Issue(f"{path}/plasticity", f"{projection.plasticity[0]!r}, a rule of chemical synapses", "no rule", fix)
+
+
+def _one_way(spec: Spec, projection: Projection, path: str) -> Iterator[Issue]:
+    """Yield gap junctions that conduct one way only, all in one issue."""
+    may_send, may_receive = projection_cells(spec, population_cells(spec))[projection.name]
+    pre, post = (index.astype(np.int64) for index in edge_index(spec.edges))
+    chosen = may_send[pre] & may_receive[post]
+    pre, post, cells = pre[chosen], post[chosen], spec.cells.num_rows
+    if alone := int((~np.isin(pre * cells + post, post * cells + pre)).sum()):
+        found = f"electrical, and {alone:,} of {len(pre):,} edges have none the other way"
+        fix = "give the edges table both edges of each gap junction, or declare the projection chemical"
+        yield Issue(
+            f"{path}/synapse", found, "both (post, pre) and (pre, post): a gap junction conducts both ways", fix
+        )
 
 
 def _populations(values: Mapping[str, object], network: Network, *, path: str, all_of_them: bool) -> Iterator[Issue]:

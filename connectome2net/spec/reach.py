@@ -1,24 +1,51 @@
 """Which populations activity can reach, following the schedule.
 
-Enters: a ``Spec``. Leaves: population names.
+Enters: a ``Spec``. Leaves: population names, and what is wrong with a readout that sees others.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
+from collections.abc import Iterator
 from heapq import heappop, heappush
 
 import numpy as np
 
+from connectome2net.errors import Issue
 from connectome2net.spec.model import Spec
 from connectome2net.spec.network import Network
 from connectome2net.spec.pairs import count_pairs, pairs_of
 from connectome2net.spec.select import resolve
 
 
-def reachable(spec: Spec) -> set[str]:
+def check_readout(spec: Spec) -> Iterator[Issue]:
+    """Yield what is wrong with the populations that the readout sees; one issue for all that only delays cut off."""
+    network, seen = spec.network, reachable(spec)
+    path, driven = "/network/readout/populations", spec.network.input.population
+    unseen = [name for name in resolve(network.readout.populations, network) if name not in seen]
+    at_once = reachable(spec, delays=False) if unseen else set()
+    if late := [name for name in unseen if name in at_once]:
+        steps = sum(phase.steps for phase in network.schedule)
+        at, slowest = max(enumerate(network.projections), key=lambda item: item[1].delay_steps)
+        found = f"{slowest.delay_steps}, so that no activity reaches {', '.join(late)} in {steps} steps of the schedule"
+        fix = "shorten the delays, or give the phases more steps"
+        yield Issue(f"/network/projections/{at}/delay_steps", found, "delays that the schedule has time for", fix)
+    for name in resolve(network.readout.populations, network):
+        if name == driven and not network.readout.bypass:
+            fix = "leave it out, or set bypass to true; then the image reaches the classes past the wiring"
+            yield Issue(path, f"{name!r}, which the image drives", "other populations", fix)
+        if name in unseen and name not in late:
+            fix = "mend the schedule or the projections, or leave it out"
+            yield Issue(path, f"{name!r}, which no activity reaches", "populations that activity reaches", fix)
+
+
+def reachable(spec: Spec, *, delays: bool = True) -> set[str]:
     """Return the populations that the image can reach when the phases run in order.
+
+    Args:
+        spec: a spec whose names are right.
+        delays: with those of the projections, or as if there were none.
 
     In a step activity crosses one projection, later by the delay of that projection. It crosses between two
     populations where a projection holds an edge between them. A population that was active once stays so, and takes
@@ -31,7 +58,7 @@ def reachable(spec: Spec) -> set[str]:
     arrows = defaultdict(list)
     for projection in network.projections:
         for pre, post in np.argwhere(pairs_of(projection, network) & (edges > 0)):
-            arrows[names[pre]].append((names[post], projection.delay_steps))
+            arrows[names[pre]].append((names[post], projection.delay_steps * delays))
     updates = _updates(network)
     seen: set[str] = set()
     waiting: list[tuple[int, str]] = []

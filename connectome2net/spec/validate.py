@@ -18,7 +18,7 @@ from connectome2net.spec.learnable import learning_issues
 from connectome2net.spec.model import Spec
 from connectome2net.spec.network import Network, Projection, feature_map
 from connectome2net.spec.pairs import count_pairs, pairs_of
-from connectome2net.spec.reach import reachable
+from connectome2net.spec.reach import check_readout
 from connectome2net.spec.rules import check_rules
 from connectome2net.spec.select import CONDITIONS, population_cells, projection_cells, resolve, select
 from connectome2net.spec.tables import EI_CLASSES, LAMINAE, OUTSIDE_INPUTS, edge_index, values
@@ -50,8 +50,8 @@ def validate(spec: Spec) -> list[Issue]:
     ]
     if edges or populations:
         return issues
-    cells = [*check_cells(spec), *check_synapses(spec.network)]
-    return [*issues, *cells, *_projections(spec), *check_rules(spec), *_readout(spec)]
+    cells = [*check_cells(spec), *check_synapses(spec)]
+    return [*issues, *cells, *_projections(spec), *check_rules(spec), *check_readout(spec)]
 
 
 def _account(spec: Spec) -> Iterator[Issue]:
@@ -258,15 +258,3 @@ def _all_inputs(spec: Spec, anatomy: str, receivers: Index, *, path: str) -> Ite
         yield Issue(path, f"all_inputs of {anatomy}", f"all_inputs of {' or '.join(OUTSIDE_INPUTS)}", fix)
     elif column not in spec.cells.column_names or np.isnan(values(spec.cells, column).astype(float)[receivers]).any():
         yield Issue(path, f"cells without {column}", "what each cell receives from outside the column", fix)
-
-
-def _readout(spec: Spec) -> Iterator[Issue]:
-    network, seen = spec.network, reachable(spec)
-    path, driven = "/network/readout/populations", spec.network.input.population
-    for name in resolve(network.readout.populations, network):
-        if name == driven and not network.readout.bypass:
-            fix = "leave it out, or set bypass to true; then the image reaches the classes past the wiring"
-            yield Issue(path, f"{name!r}, which the image drives", "other populations", fix)
-        if name not in seen:
-            fix = "mend the schedule or the projections, or leave it out"
-            yield Issue(path, f"{name!r}, which no activity reaches", "populations that activity reaches", fix)

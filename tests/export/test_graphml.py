@@ -39,6 +39,13 @@ def test_a_spec_that_is_not_valid(tmp_path: Path) -> None:
         export_graphml(tmp_path / "spec.json", tmp_path / "graph.graphml")
 
 
+@pytest.mark.parametrize(("file", "words"), [("run.json", "a run"), ("program.json", "a compiled folder")])
+def test_what_is_no_spec_says_what_to_name(tmp_path: Path, file: str, words: str) -> None:
+    (tmp_path / file).write_text("{}")
+    with pytest.raises(ExportError, match=rf"(?s)GraphML is of a spec.*{words}\n.*c2n export spec.json --to graphml"):
+        export_graphml(tmp_path, tmp_path / "graph.graphml")
+
+
 def test_files_are_not_written_over(spec: Path, tmp_path: Path) -> None:
     there = tmp_path / "graph.graphml"
     there.write_text("mine")

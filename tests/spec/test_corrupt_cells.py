@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from columns import twelve_cells
+from columns import CELLS, EDGES, twelve_cells
 from corrupting import CHANGE, Case, cell, check, put
 
 from connectome2net.spec import open_spec, write_spec
@@ -19,6 +19,9 @@ KNOWN = "one of L4E, E, I, or *"
 MODELS = "'rate' or 'lif' or 'izhikevich' or 'conductance' or 'elm'"
 E_AND_I = [{"lamina": ["L4"]}, {"lamina": ["L2/3", "L5", "L6", "WM", "unknown"]}, {"lamina": ["L1"]}]
 """Populations by lamina: only L1 has cells of one class."""
+E = [at for at, (_, kind, *_) in enumerate(CELLS) if kind in ("23P", "5P-IT", "6P-CT", "WM-P", "Unsure E")]
+AMONG_E = {(post, pre) for post, pre, *_ in EDGES if post in E and pre in E}
+ONE_WAY = len([pair for pair in AMONG_E if pair[::-1] not in AMONG_E])
 
 
 CASES = [
@@ -157,6 +160,15 @@ CASES = [
         "2, but a gap junction has no synaptic delay",
         "0",
         "leave the key out, or declare the projection chemical",
+    ),
+    Case(
+        "gap junctions that conduct one way",
+        "spiking",
+        put("/network/projections/1", {"name": "E_E", "pre": ["E"], "post": ["E"], "synapse": "electrical"}),
+        "/network/projections/1/synapse",
+        f"electrical, and {ONE_WAY} of {len(AMONG_E)} edges have none the other way",
+        "both (post, pre) and (pre, post): a gap junction conducts both ways",
+        "give the edges table both edges of each gap junction, or declare the projection chemical",
     ),
     Case(
         "gap junctions with a rule",

@@ -197,6 +197,15 @@ NETWORKS = [
         "leave it out, or set bypass to true",
     ),
     Case(
+        "a delay beyond the schedule",
+        "column",
+        put(f"{PROJECTION}/0/delay_steps", 99),
+        f"{PROJECTION}/0/delay_steps",
+        "99, so that no activity reaches L23E, L5E, L6E, E, I in ",
+        "delays that the schedule has time for",
+        "shorten the delays, or give the phases more steps",
+    ),
+    Case(
         "too few steps to the readout",
         "feedforward",
         drop(f"{PROJECTION}/4"),
