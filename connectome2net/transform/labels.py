@@ -18,7 +18,7 @@ from connectome2net.spec.firing import firing_of_populations
 from connectome2net.spec.network import Network, Selector
 from connectome2net.spec.select import population_cells, resolve
 from connectome2net.spec.tables import values
-from connectome2net.transform.weights import with_weights
+from connectome2net.transform.weights import with_network, with_weights
 from connectome2net.transform.wiring import Wiring, edge_projections, with_column
 
 Words = npt.NDArray[np.object_]
@@ -82,7 +82,7 @@ def permute_signs(spec: Spec, wiring: Wiring, rng: np.random.Generator) -> Spec:
     permuted = ei_class.copy()
     permuted[sends] = rng.permutation(ei_class[sends])
     cells = with_column(with_column(spec.cells, "cell_type", cell_type), "ei_class", permuted)
-    return replace(spec, cells=cells, document=spec.document.model_copy(update={"network": network}))
+    return with_network(replace(spec, cells=cells), network)
 
 
 def _select_by_type(spec: Spec, network: Network) -> tuple[Words, Network]:

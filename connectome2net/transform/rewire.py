@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -17,13 +17,14 @@ from connectome2net.spec import Spec, digest_document, make_spec, validate
 from connectome2net.spec.model import Transform
 from connectome2net.transform.distance import draw_at_distance
 from connectome2net.transform.draw import add_edges, draw_distinct, draw_edges, draw_edges_of_pairs
+from connectome2net.transform.fit import leave_out_empty
 from connectome2net.transform.labels import permute_signs, permute_types
 from connectome2net.transform.nulls import NULLS, Null
 from connectome2net.transform.radius import spectral_radius
 from connectome2net.transform.size import dense_core, nearest_to_axis
 from connectome2net.transform.swap import Ends, swap_degrees, swap_reciprocal
-from connectome2net.transform.weights import carry_weights, scale_weights, with_projections
-from connectome2net.transform.wiring import Index, Wiring, edge_projections, read_wiring, with_edges
+from connectome2net.transform.weights import carry_weights, scale_weights
+from connectome2net.transform.wiring import Index, Wiring, read_wiring, with_edges
 
 
 @dataclass(frozen=True)
@@ -82,25 +83,25 @@ def rewire(
         spec = carry_weights(spec)
     wiring = read_wiring(spec)
     done = RULES[null](spec, wiring, np.random.default_rng(seed), amount)
-    control = _without_empty_projections(done)
-    before, after = spectral_radius(spec), spectral_radius(control.spec)
+    control, left_out = leave_out_empty(done.spec)
+    before, after = spectral_radius(spec), spectral_radius(control)
     scale = before / after if weights == "matched" and before and after else 1.0
-    result = scale_weights(control.spec, scale) if weights == "matched" else control.spec
+    control = scale_weights(control, scale) if weights == "matched" else control
     given = {"weights": weights} | ({} if amount is None else {chosen.takes[0]: f"{amount:g}"})
     record = Transform(
         name=null,
         seed=seed,
         text=chosen.text,
-        parameters=given | control.facts,
+        parameters=given | done.facts | left_out,
         keeps=chosen.keeps,
         destroys=chosen.destroys,
         spectral_radius_before=before,
         spectral_radius_after=after,
         scale=scale,
-        edges_changed=count_changed(spec, control),
+        edges_changed=count_changed(spec, done),
         reference=chosen.reference,
     )
-    return _valid(_recorded(result, record, parent), record)
+    return _valid(_recorded(control, record, parent), record)
 
 
 def count_changed(before: Spec, done: Rewired) -> int:
@@ -155,24 +156,6 @@ def _check_fraction(null: str, fraction: float | None) -> None:
         raise TransformError(
             f"{null} needs a fraction", where="--fraction", found=found, wanted=wanted, fix="for example --fraction 0.2"
         )
-
-
-def _without_empty_projections(done: Rewired) -> Rewired:
-    """Return the control without projections that lost all edges, and say which they are."""
-    spec = done.spec
-    used = np.unique(edge_projections(spec))
-    empty = [item.name for at, item in enumerate(spec.network.projections) if at not in used]
-    if not empty:
-        return done
-    if len(empty) == len(spec.network.projections):
-        fix = "use another fraction, more cells, or another null model"
-        raise TransformError("no edge of the network is left", where=spec.name, wanted="at least one", fix=fix)
-    kept = [item for item in spec.network.projections if item.name not in empty]
-    return replace(
-        done,
-        spec=with_projections(spec, kept),
-        facts=done.facts | {"projections_without_edges": ", ".join(empty)},
-    )
 
 
 def _recorded(spec: Spec, record: Transform, parent: Spec) -> Spec:

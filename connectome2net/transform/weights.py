@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from connectome2net.spec import Spec
-from connectome2net.spec.network import Projection
+from connectome2net.spec.network import Network
 from connectome2net.spec.tables import EDGES_OPTIONAL
 from connectome2net.spec.weights import weights_before_learning
 from connectome2net.transform.wiring import edge_projections
@@ -34,18 +34,17 @@ def carry_weights(spec: Spec) -> Spec:
     """Return the same network with its weights in the column ``weight``: compiled, it has the same weights."""
     edges = with_weights(spec.edges, weights_of_edges(spec))
     held = {"anatomy": "weight", "normalise": "none", "scale": 1.0, "why": WHY}
-    return with_projections(
-        replace(spec, edges=edges), [item.model_copy(update=held) for item in spec.network.projections]
-    )
+    projections = tuple(item.model_copy(update=held) for item in spec.network.projections)
+    return with_network(replace(spec, edges=edges), spec.network.model_copy(update={"projections": projections}))
 
 
 def scale_weights(spec: Spec, scale: float) -> Spec:
     """Return the network with the scale of all chemical projections."""
-    scaled = [
+    scaled = tuple(
         item.model_copy(update={"scale": scale}) if item.synapse == "chemical" else item
         for item in spec.network.projections
-    ]
-    return with_projections(spec, scaled)
+    )
+    return with_network(spec, spec.network.model_copy(update={"projections": scaled}))
 
 
 def with_weights(edges: pa.Table, weight_E: npt.NDArray[np.float64]) -> pa.Table:
@@ -55,7 +54,6 @@ def with_weights(edges: pa.Table, weight_E: npt.NDArray[np.float64]) -> pa.Table
     return kept.append_column(field, pa.array(weight_E, field.type, from_pandas=True))
 
 
-def with_projections(spec: Spec, projections: list[Projection]) -> Spec:
-    """Return a spec with other projections."""
-    network = spec.network.model_copy(update={"projections": tuple(projections)})
+def with_network(spec: Spec, network: Network) -> Spec:
+    """Return a spec with another network."""
     return replace(spec, document=spec.document.model_copy(update={"network": network}))

@@ -316,13 +316,58 @@ def test_inputs_from_cells_that_are_left_out_come_from_outside() -> None:
     assert values(after.cells, "outside_synapse_count").tolist() == [10 * at + lost[at] for at in kept]
 
 
+def without_l4() -> Spec:
+    """The twelve cells; those of L4 are far from the axis."""
+    cells = cells_table()
+    x = [10_000_000.0 if row[1] == "4P" else row[4] for row in CELLS]
+    at = cells.column_names.index("soma_x_nm")
+    cells = cells.set_column(at, cells.schema.field(at), pa.array(x, pa.float64()))
+    spec = twelve_cells("column")
+    column = spec.anatomy.column.model_copy(update={"centre_nm": (720_000.0, 0.0, 850_000.0)})
+    document = spec.document.model_copy(update={"anatomy": spec.anatomy.model_copy(update={"column": column})})
+    return make_spec(document, cells=cells, edges=spec.edges)
+
+
+def test_a_population_that_loses_its_cells_is_left_out_and_named() -> None:
+    spec = twelve_cells("pairs", dynamics={"leak": {"L4E": 0.5, "E": 0.4, "I": 0.3}})
+    network = spec.network
+    more = [*network.populations, network.populations[1].model_copy(update={"name": "far"})]
+    away = {"cell_type": ("Unsure E",)}
+    more[1] = more[1].model_copy(
+        update={"select": more[1].select.model_copy(update={"cell_type": ("23P", "5P-IT", "6P-CT", "WM-P")})}
+    )
+    more[3] = more[3].model_copy(update={"select": more[3].select.model_copy(update=away)})
+    projections = [item.model_copy(update={"pre": (*item.pre, "far")}) for item in network.projections[:1]]
+    projections += network.projections[1:]
+    alone = network.projections[1].model_copy(update={"name": "alone", "pre": ("E",), "post": ("far",)})
+    network = network.model_copy(
+        update={
+            "populations": tuple(more),
+            "projections": (*projections, alone),
+            "schedule": (*network.schedule, network.schedule[0].model_copy(update={"populations": ("far",)})),
+            "readout": network.readout.model_copy(update={"populations": ("E", "I", "far")}),
+            "dynamics": network.dynamics.model_copy(update={"leak": {"L4E": 0.5, "E": 0.4, "I": 0.3, "far": 0.2}}),
+        }
+    )
+    spec = make_spec(spec.document.model_copy(update={"network": network}), cells=spec.cells, edges=spec.edges)
+    assert validate(spec) == []
+    after = rewire(spec, "subset", fraction=1.0, weights="normalised")
+    done = after.document.provenance.transforms[-1]
+    assert done.parameters["populations_without_cells"] == "far"
+    assert "far" not in after.network.model_dump_json()
+    assert len(after.network.schedule) == 2
+    assert done.edges_changed == len(moved(spec)) - len(moved(after))
+
+
 def test_subsets_that_do_not_work() -> None:
     with pytest.raises(TransformError, match=r"(?s)no cell is left.*found:  0.01 of 12 cells, of which 11 have a pos"):
         rewire(twelve_cells("pairs"), "subset", fraction=0.01)
     with pytest.raises(TransformError, match="no edge of the network is left"):
         rewire(twelve_cells("feedforward"), "subset", fraction=0.2)
-    with pytest.raises(TransformError, match=r"(?s)the control is no valid spec.*/network/populations/0/select: found"):
-        rewire(twelve_cells("column"), "subset", fraction=0.3)
+    with pytest.raises(
+        TransformError, match=r"(?s)the control is no valid spec.*/network/input/population: found 'L4E'"
+    ):
+        rewire(without_l4(), "subset", fraction=0.5)
     after = rewire(small_column(), "subset", fraction=0.5)
     assert after.cells.num_rows == 100
     assert validate(after) == []
