@@ -22,6 +22,8 @@ from connectome2net.errors import LoadError
 @click.option("--epochs", type=click.IntRange(min=1), help="Passes over the images.  [default: 20]")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of everything but anatomy.  [default: 0]")
 @click.option("--device", help="cpu, cuda, ...  [default: a GPU if there is one]")
+@click.option("--devices", type=click.IntRange(min=1), help="Processes that share each batch.  [default: 1]")
+@click.option("--nodes", type=click.IntRange(min=1), help="Machines, under torchrun or SLURM.  [default: 1]")
 @backend_option
 @click.option("--out", type=click.Path(path_type=Path), help="The run folder.  [default: the next free runs/NNN]")
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with a run that was stopped.")
@@ -34,6 +36,8 @@ def train(
     epochs: int | None,
     seed: int | None,
     device: str | None,
+    devices: int | None,
+    nodes: int | None,
     backend: str | None,
     out: Path | None,
     resume: Path | None,
@@ -44,18 +48,20 @@ def train(
     from connectome2net.cli.show import audit_line
     from connectome2net.train import train as learn
     from connectome2net.train.config import read_config
+    from connectome2net.train.processes import is_first
 
+    choices: dict[str, Any] = {"epochs": epochs, "seed": seed, "device": device, "devices": devices, "nodes": nodes}
+    choices |= {"backend": backend, "skip_broken": skip_broken or None}
     if resume is not None:
-        given = {"--config": config, "--epochs": epochs, "--seed": seed, "--device": device, "--out": out}
-        given["--backend"] = backend
-        given["--skip-broken"] = skip_broken or None
-        if ignored := [name for name, value in given.items() if value is not None]:
+        given = {"config": config, **choices, "out": out}
+        if ignored := [f"--{name.replace('_', '-')}" for name, value in given.items() if value is not None]:
             raise click.UsageError(f"--resume takes the run's own settings; leave out {', '.join(ignored)}")
     else:
         _refuse_stale(compiled)
-    choices = {"epochs": epochs, "seed": seed, "device": device, "backend": backend, "skip_broken": skip_broken or None}
     settings = read_config(config, **choices)
     folder = learn(compiled, data=data, config=settings, out=out, resume=resume, trust=trust)
+    if not is_first():
+        return
     run = json.loads((folder / "run.json").read_text())
     for finding in run["dataset"]["findings"]:
         click.echo(f"note: {finding}")

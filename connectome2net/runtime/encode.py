@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from connectome2net.runtime.share import Dropout as Dropout
+
 Precision = Literal["32", "bf16"]
 
 
@@ -142,9 +144,6 @@ class Attention(nn.Module):
         feature_BCHW = feature_BCHW * torch.sigmoid(of_channel_BC)[:, :, None, None]
         summary = torch.cat([feature_BCHW.mean(1, keepdim=True), feature_BCHW.amax(1, keepdim=True)], dim=1)
         return feature_BCHW * torch.sigmoid(self.spatial(summary))
-
-
-Dropout = nn.Dropout
 
 
 class DenseInput(nn.Module):

@@ -10,6 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from connectome2net.runtime.share import Dropout
+
 
 class LinearReadout(nn.Module):
     """A linear map from the rates of some cells to the classes.
@@ -25,10 +27,10 @@ class LinearReadout(nn.Module):
     def __init__(self, unit: Tensor, *, classes: int, dropout: float) -> None:
         super().__init__()
         self.register_buffer("unit_N", unit.long(), persistent=False)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.linear = nn.Linear(len(unit), classes)
 
     def forward(self, *rates_NB: Tensor) -> Tensor:
         """Return logits (B, K)."""
         rate_NB = torch.cat(rates_NB).index_select(0, self.unit_N)
-        return self.linear(self.dropout(rate_NB.T))
+        return self.linear(self.dropout(rate_NB, axis=1).T)

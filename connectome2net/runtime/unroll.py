@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch.utils.checkpoint import checkpoint as recompute
 
+from connectome2net.runtime.share import everywhere
+
 Step = Callable[..., list[Any]]
 
 
@@ -34,7 +36,8 @@ def repeat(
         changing: what the first step starts from.
         constant: what stays.
         steps: how many steps; the most, where there is a tolerance.
-        tolerance: end before that where no number of a state changes by more than this; None takes all steps.
+        tolerance: end before that where no number of a state changes by more than this, for any image of the batch;
+            None takes all steps.
         checkpoint: of every so many states only one is kept for the backward pass, which computes the others again
             (Chen et al. 2016, arXiv 1604.06174): memory for steps / checkpoint + checkpoint states, not for all.
 
@@ -59,7 +62,7 @@ def _run(
     """Return what there is after some steps, how many they were, and whether nothing changed any more."""
     for taken in range(1, steps + 1):
         before, now = now, list(step(*now, *constant))
-        if tolerance is not None and largest_change(before, now) <= tolerance:
+        if tolerance is not None and everywhere(largest_change(before, now) <= tolerance):
             return now, taken, True
     return now, steps, False
 

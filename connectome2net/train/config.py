@@ -23,7 +23,7 @@ class TrainConfig(BaseModel):
 
     Attributes:
         epochs: passes over the training images.
-        batch: images per step.
+        batch: images per step, of all processes together.
         seed: draws initial strengths, the validation part, the order of images, augmentation and noise.
         optimiser: ``adamw`` (decoupled weight decay, Loshchilov and Hutter, arXiv 1711.05101) or ``adam``.
         learning_rate: the highest of the schedule.
@@ -45,6 +45,9 @@ class TrainConfig(BaseModel):
         precision: ``bf16`` lets the filters of the front end compute in bfloat16 while the network learns: a quarter
             less time for a step of ``column`` on a CPU that has such instructions. Weights, cells, edges, loss and
             every evaluation stay in float32.
+        devices: processes of a node that share each batch, each with a device of its own; on a CPU, with a part of
+            the cores.
+        nodes: machines with so many devices each.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -66,6 +69,8 @@ class TrainConfig(BaseModel):
     device: str = "auto"
     backend: str = "program"
     precision: Precision = "32"
+    devices: Annotated[int, Field(ge=1)] = 1
+    nodes: Annotated[int, Field(ge=1)] = 1
 
 
 def read_config(path: str | Path | None, **changes: Any) -> TrainConfig:

@@ -15,8 +15,10 @@ import torch
 from torch import Tensor, nn, optim
 from torch.nn import functional as F
 
+from connectome2net.runtime.share import Share, sharing
 from connectome2net.tasks import ImageSet
 from connectome2net.train.config import TrainConfig
+from connectome2net.train.processes import ALONE, Processes
 from connectome2net.train.progress import Progress
 from connectome2net.train.schedule import learning_rate
 from connectome2net.train.trouble import bound, trouble_in
@@ -53,6 +55,7 @@ def train_epoch(
     *,
     epoch: int,
     progress: Progress,
+    processes: Processes = ALONE,
 ) -> tuple[float, float]:
     """Let a model learn from every training image once.
 
@@ -63,6 +66,7 @@ def train_epoch(
         config: the settings.
         epoch: epochs before this one; with the seed and the step it decides the order, the augmentation and noise.
         progress: told of each step.
+        processes: that share each batch; all of them call this.
 
     Returns:
         The mean loss and the accuracy on the augmented images, while the model learned.
@@ -71,56 +75,85 @@ def train_epoch(
         TrainError: a loss or a gradient is not finite; no weight has seen it.
     """
     model.train()
-    device = next(model.parameters()).device
-    placed = place(images, device)
-    count, limit = len(placed), bound(torch.get_default_dtype())
+    lessons = _Lessons(model, place(images, next(model.parameters()).device), config, epoch)
+    count, limit = len(lessons.images), bound(torch.get_default_dtype())
     steps = -(-count // config.batch)
-    order = torch.randperm(count, generator=torch.Generator().manual_seed(_mix(config.seed, epoch)))
-
-    def answer(step: int) -> tuple[Tensor, Tensor]:
-        """Return the loss of a batch and which images were right; the same at any time."""
-        torch.manual_seed(_mix(config.seed, epoch, step))
-        chosen = order[step * config.batch : (step + 1) * config.batch].to(device)
-        image_BCHW, target_B = placed.image_BHW[chosen, None].float() / 255, placed.label_B[chosen]
-        if config.augmentation is not None:
-            image_BCHW = config.augmentation(image_BCHW)
-        logits_BK = model(image_BCHW)
-        loss = F.cross_entropy(logits_BK, target_B, label_smoothing=config.label_smoothing)
-        return loss, (logits_BK.argmax(1) == target_B).to(loss)
-
     total, right = 0.0, 0
     for step in range(steps):
         rate = learning_rate(config, epoch * steps + step, config.epochs * steps)
         for group in optimiser.param_groups:
             group["lr"] = rate * group["factor"]
-        loss, right_B = answer(step)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        norm = nn.utils.clip_grad_norm_(model.parameters(), config.clip)
-        # All numbers of a step in one transfer, before anything that is not finite reaches a weight.
-        value, size, hits = torch.stack([loss.detach(), norm, right_B.sum()]).tolist()
+        batch = min(config.batch, count - step * config.batch)
+        with sharing(share := processes.share(batch)):
+            loss, right_B = lessons.answer(step, share)
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            mean, hits = processes.add_up(model, loss.detach(), right_B.mean() * (share.weight if share else 1))
+            norm = nn.utils.clip_grad_norm_(model.parameters(), config.clip)
+            # All numbers of a step in one transfer, before anything that is not finite reaches a weight.
+            value, size, part = torch.stack([mean, norm, hits]).tolist()
         if not (abs(value) < limit and size < math.inf):
-            raise trouble_in(model, partial(answer, step), when=f"epoch {epoch + 1}, step {step + 1} of training")
-        optimiser.step()
-        # The reward of this batch: 1 where the answer, given before the optimiser changed anything, was right.
-        model.plasticity_step(right_B)  # type: ignore[operator]
-        total += value * len(right_B)
-        right += int(hits)
-        progress.step(loss=total / (step * config.batch + len(right_B)), images=len(right_B))
+            again = partial(lessons.answer, step)
+            raise trouble_in(model, again, when=f"epoch {epoch + 1}, step {step + 1} of training")
+        with sharing(share):
+            optimiser.step()
+            # The reward of this batch: 1 where the answer, given before the optimiser changed anything, was right.
+            model.plasticity_step(right_B)  # type: ignore[operator]
+        total += value * batch
+        right += round(part * batch)
+        progress.step(loss=total / (step * config.batch + batch), images=batch)
     return total / count, right / count
 
 
+class _Lessons:
+    """The batches of an epoch, each the same at any time."""
+
+    def __init__(self, model: nn.Module, images: Placed, config: TrainConfig, epoch: int) -> None:
+        self.model, self.images, self.config, self.epoch = model, images, config, epoch
+        order = torch.Generator().manual_seed(_mix(config.seed, epoch))
+        self.order = torch.randperm(len(images), generator=order)
+
+    def answer(self, step: int, share: Share | None = None) -> tuple[Tensor, Tensor]:
+        """Return the loss of a batch and which images were right; of a share, its part of both.
+
+        Every process augments the whole batch, which is cheap, and so draws the same numbers.
+        """
+        config, images = self.config, self.images
+        torch.manual_seed(_mix(config.seed, self.epoch, step))
+        chosen = self.order[step * config.batch : (step + 1) * config.batch].to(images.label_B.device)
+        image_BCHW, target_B = images.image_BHW[chosen, None].float() / 255, images.label_B[chosen]
+        if config.augmentation is not None:
+            image_BCHW = config.augmentation(image_BCHW)
+        if share is not None:
+            image_BCHW, target_B = share.mine(image_BCHW, axis=0), share.mine(target_B, axis=0)
+        logits_BK = self.model(image_BCHW)
+        loss = F.cross_entropy(logits_BK, target_B, label_smoothing=config.label_smoothing)
+        return loss if share is None else loss * share.weight, (logits_BK.argmax(1) == target_B).to(loss)
+
+
 @torch.no_grad()
-def evaluate_images(model: nn.Module, images: ImageSet | Placed, *, batch: int = 256) -> tuple[float, float]:
-    """Return the mean cross entropy and the accuracy of a model on images, in evaluation mode."""
+def evaluate_images(
+    model: nn.Module, images: ImageSet | Placed, *, batch: int = 256, processes: Processes = ALONE
+) -> tuple[float, float]:
+    """Return the mean cross entropy and the accuracy of a model on images, in evaluation mode.
+
+    Where several processes share each batch, all of them call this, and the answer is the same for all.
+    """
     model.eval()
-    placed = place(images, next(model.parameters()).device)
-    loss, right = 0.0, 0
+    device = next(model.parameters()).device
+    placed = place(images, device)
+    loss, right = 0.0, 0.0
     for start in range(0, len(placed), batch):
-        target_B = placed.label_B[start : start + batch]
-        logits_BK = model(placed.image_BHW[start : start + batch, None].float() / 255)
-        loss += F.cross_entropy(logits_BK, target_B, reduction="sum").item()
-        right += int((logits_BK.argmax(1) == target_B).sum())
+        image_BHW, target_B = placed.image_BHW[start : start + batch], placed.label_B[start : start + batch]
+        with sharing(share := processes.share(len(target_B))):
+            if share is not None:
+                image_BHW, target_B = share.mine(image_BHW, axis=0), share.mine(target_B, axis=0)
+            logits_BK = model(image_BHW[:, None].float() / 255)
+        counts = share.weight * share.batch / share.count if share else 1  # less, where others compute the same images
+        loss += counts * F.cross_entropy(logits_BK, target_B, reduction="sum").item()
+        right += counts * int((logits_BK.argmax(1) == target_B).sum())
+    if processes.count > 1:
+        loss, right = processes.total(torch.tensor([loss, right], dtype=torch.float64, device=device)).tolist()
     return loss / len(placed), right / len(placed)
 
 

@@ -13,18 +13,18 @@ from __future__ import annotations
 
 import math
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from connectome2net.errors import TrainError
 from connectome2net.runtime.allocator import keep_freed_memory
 from connectome2net.tasks import Dataset
-from connectome2net.train.checkpoint import write_json
 from connectome2net.train.config import TrainConfig
 from connectome2net.train.epoch import evaluate_images, train_epoch
+from connectome2net.train.processes import ALONE, Processes, is_spread
 from connectome2net.train.progress import Progress
 from connectome2net.train.ridge import is_reservoir, solve_readout
+from connectome2net.train.run import read_run
 from connectome2net.train.training import Training
 from connectome2net.train.training import resume as go_on
 from connectome2net.train.training import start as begin
@@ -47,6 +47,10 @@ def train(
     same number of threads (``versions`` and ``threads`` in run.json). With another number of threads sums are rounded
     in another order: the losses agree at first and drift apart like those of two seeds.
 
+    With ``devices`` or ``nodes`` above 1 several processes share each batch; ``batch`` stays that of all together, and
+    what comes out is the same within rounding. ``connectome2net.train.launch`` tells how to start them under torchrun
+    and SLURM. A script that calls this needs ``if __name__ == "__main__":`` then.
+
     Args:
         compiled: a compiled folder.
         data: images, in any form that ``open_dataset`` takes.
@@ -63,34 +67,55 @@ def train(
         DataError: the images cannot be read.
         LoadError: the compiled folder cannot be trusted.
     """
+    settings = TrainConfig.model_validate(read_run(Path(resume))["config"]) if resume else config or TrainConfig()
+
+    def prepare(processes: Processes = ALONE) -> Training:
+        if resume:
+            return go_on(Path(resume), data, trust, processes)
+        return begin(Path(compiled), data, settings, out, trust, processes)
+
+    if is_spread(settings):
+        from connectome2net.train.launch import train_together
+
+        return train_together(prepare, _learn, settings, data, trust)
+    training = prepare()
+    _learn(training)
+    return training.folder
+
+
+def _learn(training: Training) -> None:
+    """Train until the end, whatever it is, and write it down."""
     keep_freed_memory()
-    training = go_on(Path(resume), data, trust) if resume else begin(Path(compiled), data, config, out, trust)
     try:
-        if is_reservoir(training.model):
-            _solve(training)
-        else:
+        if not is_reservoir(training.model):
             _run_epochs(training)
+        elif training.processes.rank == 0:
+            _solve(training)
     except KeyboardInterrupt as stop:
-        training.finish("interrupted")
-        stop.add_note(f"Go on with: c2n train --resume {training.folder}")
+        training.interrupt(stop)
         raise
     except TrainError:
-        with suppress(TrainError):  # a full disk has been told
-            write_json(training.folder / "run.json", training.run | {"status": "failed"})
+        training.fail()
         raise
     training.finish("finished")
-    return training.folder
 
 
 def _run_epochs(training: Training) -> None:
     config = training.config
     steps = -(-len(training.images) // config.batch)
     title = f"{training.folder}: {training.run['network']} on {training.dataset.name}"
-    with Progress(config.epochs, steps, done=training.epoch * steps, title=title) as progress:
+    quiet = training.processes.rank > 0
+    with Progress(config.epochs, steps, done=training.epoch * steps, title=title, quiet=quiet) as progress:
         while training.epoch < config.epochs and not training.stale:
             started = time.perf_counter()
             loss, accuracy = train_epoch(
-                training.model, training.optimiser, training.images, config, epoch=training.epoch, progress=progress
+                training.model,
+                training.optimiser,
+                training.images,
+                config,
+                epoch=training.epoch,
+                progress=progress,
+                processes=training.processes,
             )
             record = _measured(training, loss, accuracy, seconds=time.perf_counter() - started)
             training.keep(record)
@@ -130,7 +155,7 @@ def _validate(training: Training) -> tuple[float, float]:
         TrainError: the loss is not finite; nothing of this epoch is kept then.
     """
     model, images = training.model, training.validation
-    loss, accuracy = evaluate_images(model, images)
+    loss, accuracy = evaluate_images(model, images, processes=training.processes)
     if not math.isfinite(loss):
         when = f"validation after epoch {training.epoch + 1}"
         raise trouble_in(model, lambda: evaluate_images(model, images) and (), when=when)

@@ -22,10 +22,11 @@ class Progress:
         steps: of an epoch.
         done: steps that an earlier session has finished.
         title: a line above the bar.
+        quiet: nobody watches this process.
     """
 
-    def __init__(self, epochs: int, steps: int, *, done: int = 0, title: str = "") -> None:
-        console = Console(stderr=True)
+    def __init__(self, epochs: int, steps: int, *, done: int = 0, title: str = "", quiet: bool = False) -> None:
+        console = Console(stderr=True, quiet=quiet)
         self.epochs = epochs
         self.finished = done // steps
         self.started = time.perf_counter()
@@ -38,7 +39,7 @@ class Progress:
             TextColumn("loss {task.fields[loss]}{task.fields[validation]}  {task.fields[speed]} images/s  left"),
             TimeRemainingColumn(),
             console=console,
-            disable=not console.is_terminal,
+            disable=quiet or not console.is_terminal,
         )
         if console.is_terminal:
             console.print(title, markup=False, highlight=False)

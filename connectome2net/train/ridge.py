@@ -39,7 +39,7 @@ def warn_of_ignored(config: TrainConfig) -> None:
     """Warn of settings that were given and mean nothing for a reservoir."""
     if ignored := sorted(config.model_fields_set - USED):
         text = f"this network is a reservoir: its readout is solved in one pass; ignored: {', '.join(ignored)}"
-        warnings.warn(text, stacklevel=4)
+        warnings.warn(text, stacklevel=5)
 
 
 def solve_readout(model: nn.Module, dataset: Dataset, ridges: Sequence[float]) -> float:

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn, optim
 
 from connectome2net.errors import TrainError
@@ -32,6 +32,7 @@ from connectome2net.train.checkpoint import (
 )
 from connectome2net.train.config import TrainConfig
 from connectome2net.train.epoch import Placed, place
+from connectome2net.train.processes import ALONE, Processes
 from connectome2net.train.ridge import is_reservoir, warn_of_ignored
 from connectome2net.train.run import STARTING, describe, new_run, read_run
 from connectome2net.train.schedule import make_optimiser
@@ -44,6 +45,7 @@ class Training:
     Attributes:
         folder: the run.
         run: the content of run.json.
+        processes: that train together; only the first of them writes.
         images: to learn from, on the device where the model is.
         validation: those that choose the epoch, there too.
         epoch: finished epochs.
@@ -58,6 +60,7 @@ class Training:
     model: nn.Module
     optimiser: optim.Optimizer
     dataset: Dataset
+    processes: Processes = ALONE
     images: Placed = field(init=False)
     validation: Placed = field(init=False)
     epoch: int = 0
@@ -81,8 +84,9 @@ class Training:
         if record["validation_accuracy"] > self.best:
             self.best, self.best_epoch = record["validation_accuracy"], self.epoch
         memory = {"epoch": self.epoch, "best": self.best, "best_epoch": self.best_epoch, "metrics": self.metrics}
-        save_checkpoint(self.folder / "last.safetensors", self.model, self.optimiser, memory)
-        self._write_what_follows()
+        if self.processes.rank == 0:
+            save_checkpoint(self.folder / "last.safetensors", self.model, self.optimiser, memory)
+            self._write_what_follows()
 
     def go_on(self) -> None:
         """Go on from the last checkpoint, if there is one."""
@@ -90,12 +94,15 @@ class Training:
             memory = load_checkpoint(self.folder / "last.safetensors", self.model, self.optimiser)
             self.epoch, self.best, self.best_epoch = memory["epoch"], memory["best"], memory["best_epoch"]
             self.metrics = memory["metrics"]
-        self._write_what_follows()
         self.run["status"] = "running"
-        write_json(self.folder / "run.json", self.run)
+        if self.processes.rank == 0:
+            self._write_what_follows()
+            write_json(self.folder / "run.json", self.run)
 
     def finish(self, status: str) -> None:
         """Write the result into run.json."""
+        if self.processes.rank:
+            return
         self.run |= {
             "status": status,
             "epochs": self.epoch,
@@ -106,6 +113,17 @@ class Training:
         self.run["audit"]["after"] = examine(self.model, quick=True)
         write_json(self.folder / "run.json", self.run)
 
+    def interrupt(self, stop: KeyboardInterrupt) -> None:
+        """Write what there is, and tell how to go on."""
+        self.finish("interrupted")
+        stop.add_note(f"Go on with: c2n train --resume {self.folder}")
+
+    def fail(self) -> None:
+        """Write into run.json that training failed; an error is on its way, which a full disk must not hide."""
+        if self.processes.rank == 0:
+            with suppress(TrainError):
+                write_json(self.folder / "run.json", self.run | {"status": "failed"})
+
     def _write_what_follows(self) -> None:
         """Write what follows from the checkpoint: the metrics, and the best weights if they are those of now."""
         if self.epoch and self.best_epoch == self.epoch:
@@ -115,12 +133,16 @@ class Training:
 
 
 def start(
-    compiled: Path, data: str | Path | Dataset | None, config: TrainConfig | None, out: str | Path | None, trust: bool
+    compiled: Path,
+    data: str | Path | Dataset | None,
+    config: TrainConfig,
+    out: str | Path | None,
+    trust: bool,
+    processes: Processes = ALONE,
 ) -> Training:
     """Make a run folder for a compiled network and return its training; arguments as of ``train``."""
-    config = config or TrainConfig()
     dataset = _open(data, config, compiled)
-    model = _load(compiled, config, dataset, trust)
+    model = _load(compiled, config, dataset, trust, processes)
     if is_reservoir(model):
         warn_of_ignored(config)
     folder = new_run(out)
@@ -128,10 +150,10 @@ def start(
     run = describe(folder, model, config, dataset, data=data)
     write_json(folder / "run.json", run)
     (folder / STARTING).unlink()
-    return Training(folder, run, config, model, make_optimiser(model, config), dataset)
+    return Training(folder, run, config, model, make_optimiser(model, config), dataset, processes)
 
 
-def resume(folder: Path, data: str | Path | Dataset | None, trust: bool) -> Training:
+def resume(folder: Path, data: str | Path | Dataset | None, trust: bool, processes: Processes = ALONE) -> Training:
     """Return the training of a run folder as its last finished epoch left it; arguments as of ``train``."""
     run = read_run(folder)
     config = TrainConfig.model_validate(run["config"])
@@ -144,14 +166,14 @@ def resume(folder: Path, data: str | Path | Dataset | None, trust: bool) -> Trai
             wanted=f"{run['dataset']['name']}, {run['dataset']['train']:,}, digest {run['dataset']['digest'][:12]}",
             fix="give the same images with --data, or start a new run",
         )
-    model = _load(folder / "compiled", config, dataset, trust)
-    training = Training(folder, run, config, model, make_optimiser(model, config), dataset)
+    model = _load(folder / "compiled", config, dataset, trust, processes)
+    training = Training(folder, run, config, model, make_optimiser(model, config), dataset, processes)
     training.go_on()
     return training
 
 
-def _load(compiled: Path, config: TrainConfig, dataset: Dataset, trust: bool) -> nn.Module:
-    device: torch.device = find_device(config.device)
+def _load(compiled: Path, config: TrainConfig, dataset: Dataset, trust: bool, processes: Processes) -> nn.Module:
+    device = processes.device or find_device(config.device)
     model = load(compiled, seed=config.seed, classes=len(dataset.classes), trust=trust).to(device)
     set_backends(model, config.backend)
     set_precision(model, config.precision)

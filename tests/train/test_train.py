@@ -164,7 +164,7 @@ def test_early_stopping_waits_for_patience(
     feedforward: Path, few_faces: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     accuracy = iter([0.2, 0.5, 0.4, 0.5, 0.3, 0.9])
-    monkeypatch.setattr(loop, "evaluate_images", lambda *_: (1.0, next(accuracy)))
+    monkeypatch.setattr(loop, "evaluate_images", lambda *_, **__: (1.0, next(accuracy)))
     config = TrainConfig(epochs=20, batch=64, patience=3)
     run = train(feedforward, data=few_faces, config=config, out=tmp_path / "run")
     record = json.loads((run / "run.json").read_text())

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from connectome2net.runtime.dynamics.drive import normalise, total
+from connectome2net.runtime.share import noise_like
 
 
 class Cells(nn.Module):
@@ -57,5 +58,5 @@ class Cells(nn.Module):
             drive_NB = normalise(drive_NB, self.populations) * self.scale_N[:, None]
         drive_NB = drive_NB - self.threshold_N[:, None]
         if self.training and self.noise:
-            drive_NB = drive_NB + self.noise * torch.randn_like(drive_NB)
+            drive_NB = drive_NB + self.noise * noise_like(drive_NB)
         return drive_NB

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from connectome2net.runtime.dynamics.drive import spread, total
+from connectome2net.runtime.share import noise_like
 
 
 class Voltages(NamedTuple):
@@ -128,5 +129,5 @@ class ConductanceCells(nn.Module):
         target_NB = towards_NB / open_NB
         v_NB = target_NB + (state.v_NB - target_NB) * torch.exp(-self.rate_N1 * open_NB)
         if self.training and self.noise:
-            v_NB = v_NB + self.noise * self.slope_mv * torch.randn_like(v_NB)
+            v_NB = v_NB + self.noise * self.slope_mv * noise_like(v_NB)
         return Voltages(self.open(v_NB), v_NB)

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from connectome2net.runtime.dynamics.drive import normalise, total
+from connectome2net.runtime.share import noise_like
 
 
 class Memories(NamedTuple):
@@ -123,7 +124,7 @@ class ElmCells(nn.Module):
             trace_SNB = trace_SNB + total(*drives_SNB)
         seen_SNB = normalise(trace_SNB, self.populations) if self.norm == "layer" else trace_SNB
         if self.training and self.noise:
-            seen_SNB = seen_SNB + self.noise * torch.randn_like(seen_SNB)
+            seen_SNB = seen_SNB + self.noise * noise_like(seen_SNB)
         step_ND1 = (self.dt_ms / self.tau_ms()).unsqueeze(-1)
         kept_NDB = torch.exp(-step_ND1) * state.memory_NDB
         inputs_NIB = torch.cat([seen_SNB.transpose(0, 1), kept_NDB], dim=1)

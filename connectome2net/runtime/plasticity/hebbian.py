@@ -13,6 +13,7 @@ from torch import Tensor
 
 from connectome2net.runtime.plasticity.memory import RunningMean
 from connectome2net.runtime.plasticity.rule import Activity, Rule, together_E
+from connectome2net.runtime.share import batch_mean
 from connectome2net.runtime.sparse import Projection
 
 
@@ -49,7 +50,7 @@ class Oja(Rule):
     def change(self, projection: Projection, pre: Activity, post: Activity, reward_B: Tensor | None) -> None:
         """Change the strengths of a projection once."""
         hebbian_E = together_E(projection, post.read_NB, pre.read_NB)
-        power_E = post.read_NB.square().mean(1)[projection.pattern.row_of_edge()]
+        power_E = batch_mean(post.read_NB.square().mean(1))[projection.pattern.row_of_edge()]
         strength_E = projection.strength_E()
         projection.set_strength(strength_E + self.rate * (hebbian_E - power_E * strength_E))
 
@@ -74,8 +75,8 @@ class Covariance(Rule):
 
     def change(self, projection: Projection, pre: Activity, post: Activity, reward_B: Tensor | None) -> None:
         """Change the strengths of a projection once."""
-        post_NB = post.read_NB - self.post(post.read_NB.mean(1))[:, None]
-        pre_MB = pre.read_NB - self.pre(pre.read_NB.mean(1))[:, None]
+        post_NB = post.read_NB - self.post(batch_mean(post.read_NB.mean(1)))[:, None]
+        pre_MB = pre.read_NB - self.pre(batch_mean(pre.read_NB.mean(1)))[:, None]
         projection.set_strength(projection.strength_E() + self.rate * together_E(projection, post_NB, pre_MB))
 
 
@@ -101,7 +102,7 @@ class BCM(Rule):
     def change(self, projection: Projection, pre: Activity, post: Activity, reward_B: Tensor | None) -> None:
         """Change the strengths of a projection once."""
         post_NB = post.read_NB
-        threshold_N = self.power(post_NB.square().mean(1)) / self.target
+        threshold_N = self.power(batch_mean(post_NB.square().mean(1))) / self.target
         change_E = together_E(projection, post_NB * (post_NB - threshold_N[:, None]), pre.read_NB)
         projection.set_strength(projection.strength_E() + self.rate * change_E)
 
@@ -125,6 +126,6 @@ class Homeostatic(Rule):
 
     def change(self, projection: Projection, pre: Activity, post: Activity, reward_B: Tensor | None) -> None:
         """Change the strengths of a projection once."""
-        error_E = (self.target - post.read_NB.mean(1))[projection.pattern.row_of_edge()]
+        error_E = (self.target - batch_mean(post.read_NB.mean(1)))[projection.pattern.row_of_edge()]
         factor_E = 1 + self.rate * projection.weight_E().sign() * error_E
         projection.set_strength(projection.strength_E() * factor_E.clamp_min(0))

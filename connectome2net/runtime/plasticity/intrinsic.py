@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from connectome2net.runtime.plasticity.memory import RunningMean
 from connectome2net.runtime.plasticity.rule import Activity
+from connectome2net.runtime.share import batch_mean
 
 
 class CellRule(nn.Module):
@@ -71,5 +72,5 @@ class Intrinsic(CellRule):
 
     def change(self, cells: nn.Module, did: Activity) -> None:
         """Change the thresholds once."""
-        mean_N: Tensor = self.mean(did.read_NB[self.rows].mean(1))
+        mean_N: Tensor = self.mean(batch_mean(did.read_NB[self.rows].mean(1)))
         cells.get_parameter("threshold_N")[self.rows] += self.rate * (mean_N - self.target)

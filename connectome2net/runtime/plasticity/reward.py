@@ -11,6 +11,7 @@ from torch import Tensor
 
 from connectome2net.runtime.plasticity.memory import RunningMean, decay
 from connectome2net.runtime.plasticity.rule import Activity, Rule, together_in_steps_E
+from connectome2net.runtime.share import batch_mean
 from connectome2net.runtime.sparse import Projection
 
 
@@ -55,4 +56,4 @@ class ThreeFactor(Rule):
             found = "none" if reward_B is None else f"shape {tuple(reward_B.shape)}"
             raise ValueError(f"a rule learns from reward: found {found}, wanted one for each of {like.shape[1]} images")
         reward_B = reward_B.to(like)
-        return reward_B - self.baseline(reward_B.mean(0, keepdim=True))
+        return reward_B - self.baseline(batch_mean(reward_B.mean(0, keepdim=True)))

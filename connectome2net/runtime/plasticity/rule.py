@@ -3,7 +3,8 @@
 Enters: a projection, the activity at its two ends, perhaps a reward. Leaves: changed strengths, on existing edges only.
 
 Under Dale's law a strength is the size of a weight and stays positive; under free signs it is signed. A rule costs
-O(edges) per batch. What a rule remembers from batch to batch is a buffer, so that a checkpoint holds it.
+O(edges) per batch. What a rule remembers from batch to batch is a buffer, so that a checkpoint holds it. A mean over
+the batch is a ``batch_mean``, since several processes may share the batch.
 """
 
 # Axes: E edges, N postsynaptic cells, M presynaptic cells, B batch, T steps.
@@ -15,6 +16,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from connectome2net.runtime.share import batch_mean
 from connectome2net.runtime.sparse import Projection
 
 
@@ -33,15 +35,19 @@ class Activity:
 
 def together_E(projection: Projection, post_NB: Tensor, pre_MB: Tensor) -> Tensor:
     """Return ``<post * pre>`` of each edge, (E,)."""
-    return projection.pattern.sample(post_NB, pre_MB) / pre_MB.shape[1]
+    return batch_mean(_together_here_E(projection, post_NB, pre_MB))
 
 
 def together_in_steps_E(projection: Projection, post_T: Sequence[Tensor], pre_T: Sequence[Tensor]) -> Tensor:
     """Return ``sum over steps <post * pre>`` of each edge, (E,)."""
     total_E = torch.zeros_like(projection.anatomy_E)
     for post_NB, pre_MB in zip(post_T, pre_T, strict=True):
-        total_E += together_E(projection, post_NB, pre_MB)
-    return total_E
+        total_E += _together_here_E(projection, post_NB, pre_MB)
+    return batch_mean(total_E)
+
+
+def _together_here_E(projection: Projection, post_NB: Tensor, pre_MB: Tensor) -> Tensor:
+    return projection.pattern.sample(post_NB, pre_MB) / pre_MB.shape[1]
 
 
 class Rule(nn.Module):
