@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from connectome2net.errors import ReportError
 
@@ -55,7 +55,7 @@ class ExperimentFile(File):
     seeds: tuple[int, ...] = ()
     preset: str | None = None
     quick: bool = False
-    part: str = "test"
+    part: Literal["test", "validation"] = "test"
     metric: str = "accuracy"
 
 
@@ -98,9 +98,14 @@ class Comparison(File):
 
 
 class Effect(File):
-    """An effect of a factorial experiment; a term of two parts is their interaction."""
+    """An effect of a factorial experiment; a term of two parts is their interaction.
+
+    Attributes:
+        aliases: terms that the design cannot tell from it.
+    """
 
     term: tuple[str, ...]
+    aliases: tuple[tuple[str, ...], ...] = ()
     effect: float
     low: float | None = None
     high: float | None = None
@@ -206,9 +211,9 @@ class Disturbed(File):
 
 
 class EvaluationFile(File):
-    """evaluation.json."""
+    """evaluation.json, of test images; of validation images where an experiment looks at these alone."""
 
-    test: Metrics
+    test: Annotated[Metrics, Field(validation_alias=AliasChoices("test", "validation"))]
     without_leaked: Metrics | None = None
     without_leaked_or_blank: Metrics | None = None
     robustness: dict[str, tuple[Disturbed, ...]] = {}

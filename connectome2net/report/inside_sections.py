@@ -61,8 +61,9 @@ def _add_confusion(page: Composition, study: Study, name: str) -> None:
         answers.draw_confusion(share_KK, classes),
         title=f"What {name} takes for what",
         caption=(
-            f"Percent of the test images of each class (row) that got each answer (column), mean over "
-            f"{count(len(tests), 'seed')}. The commonest mistake: {percent(often, 0)} of {right} are taken for {wrong}."
+            f"Percent of the {study.experiment.part} images of each class (row) that got each answer (column), mean "
+            f"over {count(len(tests), 'seed')}. "
+            f"The commonest mistake: {percent(often, 0)} of {right} are taken for {wrong}."
         ),
         alt=f"Confusion matrix of {count(len(classes), 'class').replace('classs', 'classes')}",
         rows=[

@@ -67,7 +67,7 @@ def draw_weights(weights: pa.Table, spec: Spec | None) -> Figure:
     before_E, after_E = (np.abs(values(weights, name).astype(np.float64)) for name in ("before", "after"))
     groups = classes_of(weights, spec)
     columns = min(len(groups), 2)
-    figure, panels = new_chart(3.0 * -(-len(groups) // columns), -(-len(groups) // columns), columns)
+    figure, panels = new_chart(2.7 * -(-len(groups) // columns), -(-len(groups) // columns), columns)
     for axes, (name, chosen) in zip(panels, groups.items(), strict=False):
         look = LOOKS.get(name)
         colour = look.colour if look else BLUE

@@ -35,14 +35,15 @@ def ladder_rows(study: Study) -> list[dict[str, Any]]:
     low, high = ladder_range([*comparisons.values()])
     rows: list[dict[str, Any]] = []
     for variant in study.experiment.variants:
-        if variant.name == study.experiment.reference:
-            continue
         found = comparisons.get(variant.name)
+        if variant.name == study.experiment.reference and found is None:
+            continue
         row = variant.model_dump(include={"name", "changes", "keeps", "destroys", "network"})
         row |= {
             "comparison": found,
             "failed": failures_of(study, variant.name),
             "text": "",
+            "against": found.reference if found is not None and found.reference != study.experiment.reference else "",
             "interval": "",
             "beyond": False,
         }

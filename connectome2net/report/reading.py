@@ -27,6 +27,9 @@ from connectome2net.report.numbers import summarise_runs
 from connectome2net.report.study import Run, Study
 from connectome2net.spec import digest_document, read_spec
 
+EVALUATIONS = {"test": "evaluation.json", "validation": "validation.json"}
+"""What `c2n evaluate` writes, by the images that it looked at."""
+
 FIX = "name a folder that c2n experiment, c2n train or c2n evaluate wrote, such as experiments/smoke or runs/001"
 
 
@@ -56,7 +59,7 @@ def read_study(paths: Sequence[str | Path], *, spec: str | Path | None = None) -
 
 def _read_experiment(folder: Path) -> Study:
     experiment = read_content(folder / "experiment.json", ExperimentFile)
-    runs = tuple(_read_run(folder / plan.folder, plan) for plan in experiment.runs)
+    runs = tuple(_read_run(folder / plan.folder, plan, part=experiment.part) for plan in experiment.runs)
     path = folder / "results.json"
     results = read_content(path, ResultsFile) if path.is_file() else None
     variants = results.variants if results else summarise_runs(experiment, runs)
@@ -111,10 +114,10 @@ def _mark(record: RunFile) -> str:
     return hashlib.sha256(facts.encode()).hexdigest()[:6]
 
 
-def _read_run(folder: Path, plan: PlannedRun) -> Run:
+def _read_run(folder: Path, plan: PlannedRun, *, part: str = "test") -> Run:
     if not (folder / "run.json").is_file():
         return Run(folder, plan)
-    lines, evaluation = folder / "metrics.jsonl", folder / "evaluation.json"
+    lines, evaluation = folder / "metrics.jsonl", folder / EVALUATIONS[part]
     return Run(
         folder,
         plan,

@@ -143,6 +143,8 @@ def _add_effects(page: Composition, study: Study) -> None:
         return
     largest = max(effects, key=lambda effect: abs(effect.effect))
     shown = ladder.strongest_effects(effects)
+    mixed = sum(bool(effect.aliases) for effect in effects)
+    alike = f" {mixed} of them cannot be told from others that the table file names." if mixed else ""
     rest = (
         f" The {len(effects) - len(shown)} smallest interactions are in the table file."
         if len(shown) < len(effects)
@@ -156,11 +158,19 @@ def _add_effects(page: Composition, study: Study) -> None:
             caption=(
                 "A mark is the effect of having a part, in points, averaged over the other parts, with its 95 % "
                 "interval; with two names it is an interaction. The largest is "
-                f"{' and '.join(largest.term)}: {points(largest.effect)} points.{rest}"
+                f"{' and '.join(largest.term)}: {points(largest.effect)} points.{rest}{alike}"
             ),
             alt=f"Intervals of {len(shown)} effects",
-            rows=[effect.model_dump() for effect in effects],
+            rows=[
+                {**effect.model_dump(), **{key: _terms(getattr(effect, key)) for key in ("term", "aliases")}}
+                for effect in effects
+            ],
         )
+
+
+def _terms(terms: tuple[str, ...] | tuple[tuple[str, ...], ...]) -> list[str]:
+    """Return each term as a word; an interaction joins its parts."""
+    return [term if isinstance(term, str) else " x ".join(term) for term in terms]
 
 
 def compose_accuracy(page: Composition, study: Study) -> None:

@@ -164,7 +164,14 @@ def results_content(folder: Path, runs: list[dict[str, Any]]) -> dict[str, Any]:
     ]
     effects = [
         {"term": ["noise"], "effect": 0.011, "low": 0.002, "high": 0.02, "p": 0.02, "p_corrected": 0.04},
-        {"term": ["noise", "mask"], "effect": -0.004, "low": -0.013, "high": 0.005, "p": 0.4, "p_corrected": 0.8},
+        {
+            "term": ["noise", "mask"],
+            "effect": -0.004,
+            "low": -0.013,
+            "high": 0.005,
+            "p": 0.4,
+            "aliases": [["hebbian", "cbam"]],
+        },
     ]
     return {
         "format": "connectome2net.results",

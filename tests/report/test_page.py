@@ -21,6 +21,7 @@ from connectome2net.errors import ReportError
 from connectome2net.report import write_report
 from connectome2net.report.composing import to_csv
 from connectome2net.report.headline import headline_of
+from connectome2net.report.ladder import ladder_rows
 from connectome2net.report.reading import read_study
 from connectome2net.report.writing import in_script
 from tests.report.experiments import DIFFERENCE, HOSTILE, SEEDS, write
@@ -96,6 +97,34 @@ def test_numbers_of_the_tables_are_those_of_results(experiment: Path, page: Path
     assert ladder[HOSTILE]["keeps"] == "in- and out-degree of every cell; number of edges"
     seeds = [row for row in rows_of(page.parent / "report" / "accuracy.csv") if row["metric"] == "accuracy"]
     assert Counter(row["variant"] for row in seeds) == {"real": 3, HOSTILE: 2, "no augmentation": 3}
+
+
+def test_effects_name_what_they_cannot_be_told_from(page: Path, tree: Tree) -> None:
+    main, both = rows_of(page.parent / "report" / "effects.csv")
+    assert (main["term"], main["aliases"], float(main["effect"])) == ("noise", "", 0.011)
+    assert (both["term"], both["aliases"]) == ("noise; mask", "hebbian x cbam")
+    assert "1 of them cannot be told from others" in tree.text
+
+
+def test_an_experiment_on_validation_images_is_read_from_their_file(experiment: Path, tmp_path: Path) -> None:
+    folder = copy_of(experiment, tmp_path)
+    content = json.loads((folder / "experiment.json").read_text())
+    write(folder / "experiment.json", content | {"part": "validation"})
+    path = folder / content["runs"][0]["folder"] / "evaluation.json"
+    found = json.loads(path.read_text())
+    write(path.with_name("validation.json"), {"validation": found["test"] | {"accuracy": 0.125}})
+    first, second, *_ = read_study([folder]).runs
+    assert first.evaluation is not None
+    assert first.evaluation.test.accuracy == 0.125
+    assert second.evaluation is None
+
+
+def test_a_variant_may_be_compared_with_another_than_the_reference(experiment: Path, tmp_path: Path) -> None:
+    folder = copy_of(experiment, tmp_path)
+    content = json.loads((folder / "results.json").read_text())
+    content["comparisons"][1]["reference"] = HOSTILE
+    write(folder / "results.json", content)
+    assert [row["against"] for row in ladder_rows(read_study([folder]))] == ["", HOSTILE]
 
 
 def test_the_headline_is_the_reference_and_the_conclusion(experiment: Path, tree: Tree) -> None:
