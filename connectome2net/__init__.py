@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from connectome2net.compile.reference import compile_reference
     from connectome2net.errors import C2NError
     from connectome2net.evaluate import evaluate
+    from connectome2net.experiment.run import run_experiment
     from connectome2net.extract import extract
     from connectome2net.inside import clamp, lesion, record
     from connectome2net.load import load
@@ -43,6 +44,7 @@ _HOME = {
     "read_spec": "spec",
     "record": "inside",
     "rewire": "transform",
+    "run_experiment": "experiment.run",
     "train": "train",
     "write_spec": "spec",
 }
@@ -63,6 +65,7 @@ __all__ = [
     "read_spec",
     "record",
     "rewire",
+    "run_experiment",
     "train",
     "write_spec",
 ]

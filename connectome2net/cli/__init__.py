@@ -14,6 +14,7 @@ from connectome2net.cli.commands import compile_, extract, inspect, validate
 from connectome2net.cli.convert import convert
 from connectome2net.cli.demo import demo
 from connectome2net.cli.doctor import doctor
+from connectome2net.cli.experiment import experiment
 from connectome2net.cli.export import export
 from connectome2net.cli.report import report
 from connectome2net.cli.rewire import rewire
@@ -32,11 +33,14 @@ def c2n() -> None:
     c2n compile spec.json                      spec.json   -> compiled/
     c2n train --data fer2013.csv               compiled/   -> runs/001/
     c2n evaluate runs/001                      how good it is on images that chose nothing
-    c2n report runs/001                        a page about it -> report.html
+    c2n experiment control-ladder              variants x seeds: does the wiring matter?
+    c2n report experiments/control-ladder      a page about it, or about a run -> report.html
     """  # noqa: D301 - click wants the backspace
 
 
-for command in (convert, extract, inspect, validate, rewire, compile_, train, evaluate, report, export, demo, doctor):
+COMMANDS = [convert, extract, inspect, validate, rewire, compile_, train, evaluate, experiment, report]
+COMMANDS += [export, demo, doctor]
+for command in COMMANDS:
     c2n.add_command(command)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from connectome2net.errors import DataError
 from connectome2net.tasks.dataset import Dataset, ImageSet, Records
 
-__all__ = ["Dataset", "ImageSet", "open_dataset"]
+__all__ = ["Dataset", "ImageSet", "find_images", "open_dataset"]
 
 FORMS = (
     "fer2013.csv (emotion,pixels,Usage), icml_face_data.csv, the parquet table, "
@@ -45,7 +45,7 @@ def open_dataset(
     """
     from connectome2net.tasks.split import arrange
 
-    data = _find(data)
+    data = find_images(data)
     if str(data) == "synthetic":
         from connectome2net.tasks.faces import open_faces
 
@@ -65,8 +65,12 @@ def open_dataset(
     return arrange(records, name=name, seed=seed, validation_fraction=validation_fraction)
 
 
-def _find(data: str | Path | None) -> str | Path:
-    """Say where the data are: as told, else in the usual places."""
+def find_images(data: str | Path | None) -> str | Path:
+    """Say where the images are: as told, else in the usual places.
+
+    Raises:
+        DataError: nothing was told, and there are none in the usual places.
+    """
     if data is not None:
         return data
     if DEFAULT.exists():

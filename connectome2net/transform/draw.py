@@ -9,6 +9,7 @@ has.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ from connectome2net.errors import TransformError
 from connectome2net.transform.wiring import Index, Keys, Rows, Wiring
 
 FloatArray = npt.NDArray[np.float64]
+MOST_EDGES: Final = 100_000_000
 
 
 def draw_distinct(rng: np.random.Generator, size: int, count: int) -> Keys:
@@ -146,3 +148,21 @@ def whole_shares(share: FloatArray) -> Keys:
     missing = round(float(share.sum())) - int(whole.sum())
     whole[np.argsort(whole - share, kind="stable")[:missing]] += 1
     return whole
+
+
+def connect_all(wiring: Wiring, rng: np.random.Generator) -> tuple[Index, Index, Rows]:
+    """Return every pair of cells that the network holds as an edge; one that was not there is like one drawn at random.
+
+    Raises:
+        TransformError: that are more edges than a network may have.
+    """
+    places = Places(wiring)
+    if (count := int(places.starts[-1])) > MOST_EDGES:
+        found, fix = f"{count:,} pairs of cells", "take a smaller column: subset"
+        raise TransformError("so many edges", found=found, wanted=f"at most {MOST_EDGES:,}", fix=fix)
+    pre, post = places.cells(np.arange(count))
+    key, own = wiring.key(pre, post), wiring.key(wiring.pre_E, wiring.post_E)
+    order = np.argsort(own)
+    at = order[np.minimum(np.searchsorted(own, key, sorter=order), len(own) - 1)]
+    row = rng.choice(wiring.row_E, count)
+    return pre, post, np.where(own[at] == key, wiring.row_E[at], row)

@@ -49,6 +49,12 @@ _ALL: Final = (
         reference="Holland, Laskey and Leinhardt 1983, doi 10.1016/0378-8733(83)90021-7",
     ),
     Null(
+        "all-to-all",
+        "every cell connected with every other of the populations that a projection connects, not measured",
+        ("the measured edges, and which pairs of populations have edges",),
+        ("that most pairs of cells have no edge: degrees, reciprocity, distances, motifs",),
+    ),
+    Null(
         "degree",
         "edges rewired, not measured",
         ("the in- and out-degree of each cell", "the weights of each presynaptic cell"),

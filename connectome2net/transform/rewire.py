@@ -16,7 +16,7 @@ from connectome2net.errors import TransformError
 from connectome2net.spec import Spec, digest_document, make_spec, validate
 from connectome2net.spec.model import Transform
 from connectome2net.transform.distance import draw_at_distance
-from connectome2net.transform.draw import add_edges, draw_distinct, draw_edges, draw_edges_of_pairs
+from connectome2net.transform.draw import add_edges, connect_all, draw_distinct, draw_edges, draw_edges_of_pairs
 from connectome2net.transform.fit import leave_out_empty
 from connectome2net.transform.labels import permute_signs, permute_types
 from connectome2net.transform.nulls import NULLS, Null
@@ -226,6 +226,7 @@ RULES: dict[str, Rule] = {
     "erdos-renyi-pairs": lambda spec, wiring, rng, _: Rewired(
         with_edges(spec, wiring, *draw_edges_of_pairs(wiring, rng))
     ),
+    "all-to-all": lambda spec, wiring, rng, _: Rewired(with_edges(spec, wiring, *connect_all(wiring, rng))),
     "degree": lambda spec, wiring, rng, _: _with_ends(spec, wiring, *swap_degrees(wiring, rng)),
     "degree-pairs": lambda spec, wiring, rng, _: _with_ends(
         spec, wiring, *swap_degrees(wiring, rng, within_pairs=True)

@@ -1,0 +1,137 @@
+"""One variant: what it changes of the base spec and of training, as a plan says it.
+
+Enters: a base spec. Leaves: the spec of the variant, valid, or an error that names the variant.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from connectome2net.errors import ExperimentError
+from connectome2net.experiment.near import near
+from connectome2net.spec import Spec, digest_document, validate
+from connectome2net.spec.network import Network
+from connectome2net.spec.parse import fit
+
+Fraction = Annotated[float, Field(gt=0, le=1)]
+
+
+class Change(BaseModel):
+    """A variant, as ``[[variant]]`` of a plan says it; what is not given stays as in the base.
+
+    Attributes:
+        name: of the variant.
+        why: the reason for the way in which it is made.
+        spec: another spec than the plan's.
+        without: parts of ``network`` that are switched off, by dotted path (``noise``, ``plasticity.hebbian``); an item
+            of a list by its name (``projections.A_A``), or place where it has none, is taken out.
+        set: dotted path into ``network`` -> new value.
+        subset: keep this fraction of the cells, those nearest to the axis of the column, before edges are rewired.
+        null: a control of ``transform``; each seed draws its own graph.
+        fraction: of edges; of some controls.
+        cells: size of the control ``dense-core``; by default such that it has as many trainable parameters as the base.
+        weights: of a control: as many of each magnitude as before, or normalised again.
+        network: a conventional network in the place of the column, with as many trainable parameters.
+        train: settings of training on top of the plan's.
+        reference: another variant than the plan's that this one is compared with.
+        factors: which factors are on, where the variant belongs to a factorial design.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Annotated[str, Field(min_length=1, max_length=80)]
+    why: str = ""
+    spec: str | None = None
+    without: tuple[str, ...] = ()
+    set: dict[str, Any] = {}
+    subset: Fraction | None = None
+    null: str | None = None
+    fraction: Fraction | None = None
+    cells: Annotated[int, Field(ge=1)] | None = None
+    weights: Literal["matched", "normalised"] = "matched"
+    network: Literal["linear", "mlp", "cnn"] | None = None
+    train: dict[str, Any] = {}
+    reference: str | None = None
+    factors: dict[str, bool] = {}
+
+    def words(self) -> tuple[str, ...]:
+        """Return what is changed, one phrase for each change."""
+        found = [f"spec {self.spec}"] if self.spec else []
+        found += [f"without {path}" for path in self.without]
+        found += [f"{path} = {value!r}" for path, value in self.set.items()]
+        found += [f"{self.subset:.0%} of the cells, nearest to the axis"] if self.subset else []
+        if self.null:
+            given = {"fraction": self.fraction, "cells": self.cells}
+            more = "".join(f", {name} {value:g}" for name, value in given.items() if value is not None)
+            found.append(f"edges: {self.null}{more}" + (", weights normalised" * (self.weights == "normalised")))
+        found += [f"network: {self.network}"] if self.network else []
+        found += [f"training: {name} = {value!r}" for name, value in self.train.items()]
+        return tuple(found)
+
+
+def changed_spec(base: Spec, change: Change) -> Spec:
+    """Return the base with the parts of its network changed; edges are not rewired yet.
+
+    Raises:
+        ExperimentError: a path does not exist, or what comes out is not a valid spec.
+    """
+    if not (change.without or change.set):
+        return base
+    content = base.network.model_dump(mode="json")
+    for path in change.without:
+        _switch_off(content, path, change.name)
+    for path, value in change.set.items():
+        holder, key = _find(content, path, change.name)
+        holder[key] = value
+    network, issues = fit(Network, content)
+    if network is not None:
+        parents = (*base.document.provenance.parents, digest_document(base.document))
+        provenance = base.document.provenance.model_copy(update={"parents": parents})
+        document = base.document.model_copy(update={"network": network, "provenance": provenance})
+        spec = replace(base, document=document)
+        issues = validate(spec)
+        if not issues:
+            return spec
+    found = "\n".join(map(str, issues))
+    what = f"variant {change.name!r} makes no valid network"
+    raise ExperimentError(what, found=found, fix="mend its `without` and `set`")
+
+
+def _switch_off(content: dict[str, Any], path: str, variant: str) -> None:
+    holder, key = _find(content, path, variant)
+    if isinstance(holder, list):
+        del holder[key]
+    else:
+        holder[key] = None
+
+
+def _find(content: Any, path: str, variant: str) -> tuple[Any, Any]:
+    """Return what holds the last step of a dotted path, and its key or place in there."""
+    holder: Any = None
+    key: Any = None
+    for step in path.split("."):
+        holder, places = content, _places(content)
+        if step not in places:
+            raise ExperimentError(
+                "there is no such place in the network",
+                where=f"variant {variant!r}: {path}",
+                found=step,
+                wanted=", ".join(places) or "no further step, because this is a plain value",
+                fix=near(step, places),
+            )
+        key = places[step]
+        content = holder[key]
+    return holder, key
+
+
+def _places(content: Any) -> dict[str, Any]:
+    """Return the steps that a path may take from here, with the key or the place in a list that each means."""
+    if isinstance(content, dict):
+        return {key: key for key in content}
+    if not isinstance(content, list):
+        return {}
+    named = {item["name"]: at for at, item in enumerate(content) if isinstance(item, dict) and "name" in item}
+    return named or {str(at): at for at in range(len(content))}

@@ -1,0 +1,294 @@
+"""Experiments: every run once, whatever happens in between; a run that fails is shown."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from columns import twelve_cells
+from filelock import FileLock
+from safetensors.torch import load_file
+from small_experiment import PLAN, record_of
+
+from connectome2net.errors import ExperimentError, TrainError
+from connectome2net.experiment import work
+from connectome2net.experiment.estimate import estimate
+from connectome2net.experiment.prepare import prepare
+from connectome2net.experiment.run import run_experiment
+from connectome2net.spec import read_spec, write_spec
+from connectome2net.tasks import Dataset
+from connectome2net.train.training import Training
+
+
+def small(few_faces: Dataset, out: Path, **changes: Any) -> Path:
+    plan = changes.pop("plan", PLAN)
+    return run_experiment(plan, spec=twelve_cells("feedforward"), data=few_faces, out=out, jobs=1, **changes)
+
+
+def contents(folder: Path) -> dict[str, Any]:
+    """What runs have learned, in bits, and what they answer; by run and file."""
+    found: dict[str, Any] = {}
+    for run in folder.glob("runs/*"):
+        for name in ("last.safetensors", "best.safetensors"):
+            tensors = load_file(run / name)
+            found[f"{run.name}/{name}"] = {key: tensor.numpy().tobytes() for key, tensor in tensors.items()}
+        for name in ("evaluation.json", "predictions.parquet", "transform.json"):
+            if (run / name).is_file():
+                found[f"{run.name}/{name}"] = (run / name).read_bytes()
+    return found
+
+
+def test_every_variant_is_run_with_every_seed(whole: Path) -> None:
+    record = record_of(whole)
+    assert [(run["variant"], run["seed"]) for run in record["runs"]] == [
+        (name, seed) for seed in (0, 1) for name in ("real", "degree", "quiet")
+    ]
+    assert {run["status"] for run in record["runs"]} == {"finished"}
+    assert len({run["key"] for run in record["runs"]}) == 6
+    assert {path.name for path in (whole / "runs").iterdir()} == {run["key"] for run in record["runs"]}
+    for run in record["runs"]:
+        made = json.loads((whole / run["folder"] / "run.json").read_text())
+        assert made["config"]["seed"] == run["seed"]
+        assert made["epochs"] == (2 if run["variant"] == "quiet" else 3)
+        assert sum(made["parameters"].values()) == next(
+            item["parameters"] for item in record["variants"] if item["name"] == run["variant"]
+        )
+    assert read_spec(whole / "spec") == twelve_cells("feedforward")
+
+
+def test_every_seed_draws_its_own_graph(whole: Path) -> None:
+    compiled: dict[str, list[bytes]] = {}
+    for run in record_of(whole)["runs"]:
+        weights = (whole / run["folder"] / "compiled" / "weights.safetensors").read_bytes()
+        compiled.setdefault(run["variant"], []).append(weights)
+        assert (whole / run["folder"] / "transform.json").is_file() == (run["variant"] == "degree")
+    assert compiled["real"][0] == compiled["real"][1] == compiled["quiet"][0]
+    assert len({*compiled["degree"], compiled["real"][0]}) == 3
+
+
+def test_the_record_says_what_is_compared(whole: Path) -> None:
+    record = record_of(whole)
+    assert (record["format"], record["format_version"]) == ("connectome2net.experiment", 1)
+    assert (record["quick"], record["preset"], record["part"], record["metric"]) == (False, None, "test", "accuracy")
+    assert [item["changes"] for item in record["variants"]] == [
+        [],
+        ["edges: degree"],
+        ["without noise", "training: epochs = 2"],
+    ]
+    assert record["variants"][1]["keeps"]
+    assert record["variants"][1]["destroys"]
+    assert record["variants"][0]["keeps"] == []
+    assert record["data"]["test"] == 42
+
+
+def test_finished_work_is_never_repeated(
+    whole: Path, few_faces: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*arguments: object, **options: object) -> None:
+        raise AssertionError("this was done already")
+
+    monkeypatch.setattr(work, "train", never)
+    monkeypatch.setattr(work, "evaluate", never)
+    before = contents(whole)
+    small(few_faces, whole)
+    small(few_faces, whole, plan=PLAN | {"variant": PLAN["variant"][:2], "seeds": [1, 0]})
+    small(few_faces, whole)
+    assert contents(whole) == before
+    assert {run["status"] for run in record_of(whole)["runs"]} == {"finished"}
+
+
+def test_a_run_that_fails_is_shown_and_tried_again(
+    whole: Path, few_faces: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train = work.train
+
+    def fail(*arguments: Any, **options: Any) -> Path:
+        config = options["config"]
+        if config.epochs == 2:
+            raise TrainError("the loss is not finite", where="here") if config.seed else ZeroDivisionError("a bug")
+        return train(*arguments, **options)
+
+    monkeypatch.setattr(work, "train", fail)
+    folder = small(few_faces, tmp_path / "x")
+    runs = {(run["variant"], run["seed"]): run for run in record_of(folder)["runs"]}
+    assert {key for key, run in runs.items() if run["status"] == "failed"} == {("quiet", 0), ("quiet", 1)}
+    assert {run["status"] for key, run in runs.items() if key[0] != "quiet"} == {"finished"}
+    assert runs["quiet", 0]["error"] == "ZeroDivisionError: a bug"
+    assert runs["quiet", 1]["error"] == "the loss is not finite\n  where:  here"
+    trace = (folder / runs["quiet", 0]["folder"] / "failure.txt").read_text()
+    assert "Traceback (most recent call last)" in trace
+    assert "in fail" in trace
+    monkeypatch.undo()
+    small(few_faces, folder)
+    assert {run["status"] for run in record_of(folder)["runs"]} == {"finished"}
+    assert contents(folder) == contents(whole)
+
+
+@pytest.mark.parametrize("stop_at", [2, 7])
+def test_ctrl_c_says_how_to_go_on(
+    stop_at: int, whole: Path, few_faces: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left, keep = stop_at, Training.keep
+
+    def interrupt(*arguments: Any) -> None:
+        nonlocal left
+        keep(*arguments)
+        left -= 1
+        if not left:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Training, "keep", interrupt)
+    with pytest.raises(KeyboardInterrupt) as stop:
+        small(few_faces, tmp_path / "x")
+    assert "give the same command again" in stop.value.__notes__[-1]
+    status = [run["status"] for run in record_of(tmp_path / "x")["runs"]]
+    assert status.count("running") == 1
+    assert "waiting" in status
+    monkeypatch.undo()
+    assert contents(small(few_faces, tmp_path / "x")) == contents(whole)
+
+
+CHILD = """
+import sys
+sys.path[:0] = sys.argv[2:4]
+from columns import twelve_cells
+from small_experiment import PLAN
+from connectome2net.experiment.run import run_experiment
+from connectome2net.tasks.faces import faces
+if __name__ == "__main__":
+    data = faces(train=84, validation=28, test=42, size=12)
+    run_experiment(PLAN, spec=twelve_cells("feedforward"), data=data, out=sys.argv[1], jobs=int(sys.argv[4]))
+"""
+
+
+def start(folder: Path, script: Path, *, jobs: int) -> subprocess.Popen[bytes]:
+    script.write_text(CHILD)
+    here = Path(__file__).parent
+    command = [sys.executable, str(script), str(folder), str(here), str(here.parent), str(jobs)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(command, env=environment, start_new_session=True, stderr=subprocess.DEVNULL)
+
+
+def wait_for_lines(child: subprocess.Popen[bytes], folder: Path, count: int) -> None:
+    """Wait until runs have finished some epochs."""
+    for _ in range(6000):
+        lines = [line for path in folder.glob("runs/*/metrics.jsonl") for line in path.read_text().splitlines()]
+        if len(lines) >= count or child.poll() is not None:
+            return
+        time.sleep(0.01)
+    raise AssertionError("nothing has begun")
+
+
+def test_a_killed_experiment_goes_on_with_the_same_bits(whole: Path, few_faces: Dataset, tmp_path: Path) -> None:
+    folder = tmp_path / "x"
+    child = start(folder, tmp_path / "child.py", jobs=1)
+    wait_for_lines(child, folder, 5)
+    os.killpg(child.pid, signal.SIGKILL)
+    assert child.wait() == -signal.SIGKILL
+    finished = {path: path.stat().st_mtime_ns for path in folder.glob("runs/*/evaluation.json")}
+    assert len(finished) < 6
+    assert contents(small(few_faces, folder)) == contents(whole)
+    assert {path: path.stat().st_mtime_ns for path in finished} == finished
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGINT])
+def test_processes_that_are_left_behind_do_no_harm(
+    stop: signal.Signals, whole: Path, few_faces: Dataset, tmp_path: Path
+) -> None:
+    folder = tmp_path / "x"
+    child = start(folder, tmp_path / "child.py", jobs=2)
+    wait_for_lines(child, folder, 3)
+    os.kill(child.pid, stop)  # the parent alone
+    assert child.wait() != 0
+    assert contents(small(few_faces, folder)) == contents(whole)
+
+
+@pytest.mark.slow
+def test_runs_in_several_processes_are_the_same(whole: Path, few_faces: Dataset, tmp_path: Path) -> None:
+    plan = PLAN | {"seeds": [0]}
+    folder = run_experiment(plan, spec=twelve_cells("feedforward"), data=few_faces, out=tmp_path / "x", jobs=2)
+    found = contents(folder)
+    assert found
+    assert found.items() <= contents(whole).items()
+
+
+def test_a_dask_cluster_makes_the_same_runs(whole: Path, few_faces: Dataset, tmp_path: Path) -> None:
+    plan = PLAN | {"seeds": [1]}
+    spec, out = twelve_cells("feedforward"), tmp_path / "x"
+    found = contents(run_experiment(plan, spec=spec, data=few_faces, out=out, jobs=2, dask="local"))
+    assert len([name for name in found if name.endswith("evaluation.json")]) == 3
+    assert found.items() <= contents(whole).items()
+
+
+def test_there_is_no_cluster(few_faces: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(ExperimentError, match=r"no Dask cluster(.|\n)*tcp://"):
+        small(few_faces, tmp_path / "x", dask="nonsense://")
+
+
+def test_one_process_in_a_folder(few_faces: Dataset, tmp_path: Path) -> None:
+    (tmp_path / ".locks").mkdir()
+    with FileLock(tmp_path / ".locks" / "experiment"), pytest.raises(ExperimentError, match="another process works"):
+        small(few_faces, tmp_path)
+
+
+def test_a_folder_of_something_else_is_left_alone(few_faces: Dataset, tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("dear")
+    with pytest.raises(ExperimentError, match=r"something else lies here(.|\n)*--out"):
+        small(few_faces, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
+
+
+def test_tuning_touches_no_test_image(few_faces: Dataset, tmp_path: Path) -> None:
+    class Forbidden:
+        def __len__(self) -> int:
+            return 42
+
+    hidden = replace(few_faces, test=Forbidden())
+    plan = PLAN | {"part": "validation", "seeds": 1}
+    folder = small(hidden, tmp_path / "x", plan=plan)
+    assert [run["error"] for run in record_of(folder)["runs"]] == [None] * 3
+    run = record_of(folder)["runs"][0]["folder"]
+    found = json.loads((folder / run / "validation.json").read_text())
+    assert found["validation"]["accuracy"] == json.loads((folder / run / "run.json").read_text())["validation_accuracy"]
+
+
+def test_a_bad_variant_fails_before_anything_is_written(few_faces: Dataset, tmp_path: Path) -> None:
+    plan = PLAN | {"variant": [*PLAN["variant"], {"name": "odd", "without": ["nose"]}]}
+    with pytest.raises(ExperimentError, match=r"variant 'odd': nose(.|\n)*did you mean noise"):
+        small(few_faces, tmp_path / "x", plan=plan)
+    assert not (tmp_path / "x").exists()
+
+
+def test_several_specs_multiply_the_variants(few_faces: Dataset, tmp_path: Path) -> None:
+    write_spec(twelve_cells("feedforward"), tmp_path / "spec")
+    specs = [tmp_path / "spec", twelve_cells("pairs", front_end={"height": 12, "width": 12, "blocks": []})]
+    found = prepare(PLAN, spec=specs, data=few_faces, out=tmp_path / "x")
+    names = [item.change.name for item in found.variants]
+    assert names[0] == "twelve_cells_feedforward: real"
+    assert names[3] == "twelve_cells_pairs: real"
+    assert len(names) == 6
+
+
+def test_a_spec_that_does_not_fit_the_plan(few_faces: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(ExperimentError, match=r"about another network(.|\n)*feedforward(.|\n)*--network bionic"):
+        small(few_faces, tmp_path / "x", plan=PLAN | {"needs": "bionic"})
+    with pytest.raises(ExperimentError, match=r"no spec here(.|\n)*c2n extract --column v1 --network column"):
+        prepare(PLAN, spec=tmp_path / "spec.json", data=few_faces)
+
+
+def test_the_time_that_is_left(whole: Path, few_faces: Dataset, tmp_path: Path) -> None:
+    spec = twelve_cells("feedforward")
+    assert estimate(prepare(PLAN, spec=spec, data=few_faces, out=whole)) == "nothing is left to train"
+    fresh = estimate(prepare(PLAN, spec=spec, data=few_faces, out=tmp_path), jobs=1)
+    assert fresh.startswith("about 1 minute with --jobs 1: 16 epochs of ")
+    assert "3 steps of the reference" in fresh
+    more = estimate(prepare(PLAN | {"seeds": 3}, spec=spec, data=few_faces, out=whole), jobs=1)
+    assert ": 8 epochs of " in more
+    assert "as in the epochs that are finished" in more
