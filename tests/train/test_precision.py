@@ -10,6 +10,13 @@ from safetensors.torch import load_file
 import connectome2net as c2n
 from connectome2net.tasks import Dataset
 from connectome2net.train import TrainConfig, train
+from connectome2net.train.config import read_config
+
+
+@pytest.mark.parametrize("network", ["bionic", "column"])
+def test_the_settings_of_both_networks_are_valid(network: str) -> None:
+    config = read_config(Path(__file__).parents[2] / "examples" / f"{network}.toml")
+    assert config.precision == "bf16"
 
 
 def test_half_precision_learns_nearly_the_same_and_is_evaluated_in_full(
