@@ -27,6 +27,7 @@ from connectome2net.errors import LoadError
 @backend_option
 @click.option("--out", type=click.Path(path_type=Path), help="The run folder.  [default: the next free runs/NNN]")
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with a run that was stopped.")
+@click.option("--tensorboard", is_flag=True, help="Write curves for TensorBoard into the run folder.")
 @click.option("--skip-broken", is_flag=True, help="Leave broken images out and say so.")
 @trust_option
 def train(
@@ -41,6 +42,7 @@ def train(
     backend: str | None,
     out: Path | None,
     resume: Path | None,
+    tensorboard: bool,
     skip_broken: bool,
     trust: bool,
 ) -> None:
@@ -51,7 +53,7 @@ def train(
     from connectome2net.train.processes import is_first
 
     choices: dict[str, Any] = {"epochs": epochs, "seed": seed, "device": device, "devices": devices, "nodes": nodes}
-    choices |= {"backend": backend, "skip_broken": skip_broken or None}
+    choices |= {"backend": backend, "tensorboard": tensorboard or None, "skip_broken": skip_broken or None}
     if resume is not None:
         given = {"config": config, **choices, "out": out}
         if ignored := [f"--{name.replace('_', '-')}" for name, value in given.items() if value is not None]:

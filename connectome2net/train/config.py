@@ -48,6 +48,7 @@ class TrainConfig(BaseModel):
         devices: processes of a node that share each batch, each with a device of its own; on a CPU, with a part of
             the cores.
         nodes: machines with so many devices each.
+        tensorboard: write the curves of the run for TensorBoard, too; needs the extra ``tensorboard``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -71,6 +72,7 @@ class TrainConfig(BaseModel):
     precision: Precision = "32"
     devices: Annotated[int, Field(ge=1)] = 1
     nodes: Annotated[int, Field(ge=1)] = 1
+    tensorboard: bool = False
 
 
 def read_config(path: str | Path | None, **changes: Any) -> TrainConfig:

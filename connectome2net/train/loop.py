@@ -7,6 +7,7 @@ Enters: a compiled folder, a data set, settings. Leaves: a run folder with
     best.safetensors    the weights of the epoch with the best validation accuracy
     last.safetensors    everything that is needed to go on
     compiled/           a copy of the network
+    tensorboard/        curves, where they are asked for
 """
 
 from __future__ import annotations
@@ -19,12 +20,14 @@ from typing import Any
 from connectome2net.errors import TrainError
 from connectome2net.runtime.allocator import keep_freed_memory
 from connectome2net.tasks import Dataset
+from connectome2net.train.board import Board, check_tensorboard
 from connectome2net.train.config import TrainConfig
 from connectome2net.train.epoch import evaluate_images, train_epoch
 from connectome2net.train.processes import ALONE, Processes, is_spread
 from connectome2net.train.progress import Progress
 from connectome2net.train.ridge import is_reservoir, solve_readout
 from connectome2net.train.run import read_run
+from connectome2net.train.schedule import learning_rate
 from connectome2net.train.training import Training
 from connectome2net.train.training import resume as go_on
 from connectome2net.train.training import start as begin
@@ -74,6 +77,8 @@ def train(
             return go_on(Path(resume), data, trust, processes)
         return begin(Path(compiled), data, settings, out, trust, processes)
 
+    if settings.tensorboard:
+        check_tensorboard()
     if is_spread(settings):
         from connectome2net.train.launch import train_together
 
@@ -105,7 +110,10 @@ def _run_epochs(training: Training) -> None:
     steps = -(-len(training.images) // config.batch)
     title = f"{training.folder}: {training.run['network']} on {training.dataset.name}"
     quiet = training.processes.rank > 0
-    with Progress(config.epochs, steps, done=training.epoch * steps, title=title, quiet=quiet) as progress:
+    with (
+        Progress(config.epochs, steps, done=training.epoch * steps, title=title, quiet=quiet) as progress,
+        Board(training.folder, epoch=training.epoch, on=config.tensorboard and not quiet) as board,
+    ):
         while training.epoch < config.epochs and not training.stale:
             started = time.perf_counter()
             loss, accuracy = train_epoch(
@@ -118,6 +126,8 @@ def _run_epochs(training: Training) -> None:
                 processes=training.processes,
             )
             record = _measured(training, loss, accuracy, seconds=time.perf_counter() - started)
+            last = learning_rate(config, record["epoch"] * steps - 1, config.epochs * steps)
+            board.epoch(record, learning_rate=last)
             training.keep(record)
             progress.epoch(record)
 
