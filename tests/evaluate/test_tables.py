@@ -11,6 +11,7 @@ import torch
 from columns import CELLS, EDGES, twelve_cells
 
 from connectome2net.compile.package import compile_spec
+from connectome2net.compile.reference import compile_reference
 from connectome2net.errors import EvaluateError
 from connectome2net.evaluate import evaluate
 from connectome2net.evaluate.predict import mean_activity
@@ -129,3 +130,12 @@ def test_robustness_is_asked_for(run: Path, data: Dataset) -> None:
 def test_no_such_part(run: Path) -> None:
     with pytest.raises(EvaluateError, match="no such part\n  where:  part\n  found:  train\n  wanted: test or val"):
         evaluate(run, part="train")  # type: ignore[arg-type]
+
+
+def test_a_conventional_network_has_neither_weights_of_edges_nor_active_cells(data: Dataset, tmp_path: Path) -> None:
+    compiled = compile_reference(twelve_cells("column", front_end=FRONT_END), "linear", out=tmp_path / "compiled")
+    run = train(compiled, data=data, config=TrainConfig(epochs=1), out=tmp_path / "run")
+    found = evaluate(run, data=data, robustness=True)
+    assert found["test"]["images"] == 21
+    assert found["robustness"]["lesion"] == []
+    assert {path.name for path in run.glob("*.parquet")} == {"predictions.parquet"}
