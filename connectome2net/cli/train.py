@@ -29,6 +29,11 @@ from connectome2net.errors import LoadError
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with a run that was stopped.")
 @click.option("--tensorboard", is_flag=True, help="Write curves for TensorBoard into the run folder.")
 @click.option("--skip-broken", is_flag=True, help="Leave broken images out and say so.")
+@click.option(
+    "--labels",
+    type=click.Choice(["fer2013", "ferplus"]),
+    help="Of FER-2013: its labels, or the votes of FER+, as distributions.  [default: fer2013]",
+)
 @trust_option
 def train(
     compiled: Path,
@@ -44,6 +49,7 @@ def train(
     resume: Path | None,
     tensorboard: bool,
     skip_broken: bool,
+    labels: str | None,
     trust: bool,
 ) -> None:
     """Train a compiled network; Ctrl-C leaves a run that --resume continues."""
@@ -53,7 +59,12 @@ def train(
     from connectome2net.train.processes import is_first
 
     choices: dict[str, Any] = {"epochs": epochs, "seed": seed, "device": device, "devices": devices, "nodes": nodes}
-    choices |= {"backend": backend, "tensorboard": tensorboard or None, "skip_broken": skip_broken or None}
+    choices |= {
+        "backend": backend,
+        "tensorboard": tensorboard or None,
+        "skip_broken": skip_broken or None,
+        "labels": labels,
+    }
     if resume is not None:
         given = {"config": config, **choices, "out": out}
         if ignored := [f"--{name.replace('_', '-')}" for name, value in given.items() if value is not None]:

@@ -106,7 +106,11 @@ def _images(folder: Path, record: dict[str, Any], model: nn.Module, data: str | 
     """
     program: Any = model.program
     if not isinstance(data, Dataset):
-        reading = {key: record["config"][key] for key in ("seed", "validation_fraction", "skip_broken")}
+        config = record["config"]
+        # Runs of an earlier release know no labels but those of the source.
+        reading = {
+            key: config[key] for key in ("seed", "validation_fraction", "skip_broken", "labels") if key in config
+        }
         data = open_dataset(data if data is not None else record["data"], size=program.height, **reading)
     if list(data.classes) != record["classes"]:
         raise EvaluateError(

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import torch
 from filelock import FileLock
@@ -126,13 +126,14 @@ def _images(task: Task) -> Dataset:
     if isinstance(task.data, Dataset):
         return task.data
     config = task.config
-    return _open(task.data, config.seed, config.validation_fraction, task.size, config.skip_broken)
+    return _open(task.data, config.seed, config.validation_fraction, task.size, config.skip_broken, config.labels)
 
 
 @lru_cache(maxsize=1)
-def _open(data: str, seed: int, validation_fraction: float, size: int, skip_broken: bool) -> Dataset:
+def _open(data: str, seed: int, validation_fraction: float, size: int, skip_broken: bool, labels: Any) -> Dataset:
     """Open images once in a process; runs come seed after seed, so that one data set is enough."""
-    return open_dataset(data, seed=seed, validation_fraction=validation_fraction, size=size, skip_broken=skip_broken)
+    how = {"validation_fraction": validation_fraction, "skip_broken": skip_broken, "labels": labels}
+    return open_dataset(data, seed=seed, size=size, **how)
 
 
 @lru_cache(maxsize=2)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from connectome2net.errors import DataError
 from connectome2net.tasks.dataset import Dataset, ImageSet, Records
@@ -30,6 +31,7 @@ def open_dataset(
     validation_fraction: float = 0.1,
     size: int = 48,
     skip_broken: bool = False,
+    labels: Literal["fer2013", "ferplus"] = "fer2013",
 ) -> Dataset:
     """Open training, validation and test images.
 
@@ -39,13 +41,18 @@ def open_dataset(
         validation_fraction: of each class of the training images, where the source has no validation part.
         size: side of the images in pixels.
         skip_broken: leave broken rows out and say so in the findings.
+        labels: those of the source, or of FER-2013 the votes of FER+: distributions over eight expressions; see
+            ``ferplus``.
 
     Raises:
-        DataError: if there are no data, or broken rows among them (the first ten are listed).
+        DataError: if there are no data, or broken rows among them (the first ten are listed), or no votes for them.
     """
     from connectome2net.tasks.split import arrange
 
     data = find_images(data)
+    if labels == "ferplus" and (str(data) == "synthetic" or Path(data).is_dir()):
+        wanted, fix = "fer2013.csv with fer2013new.csv beside it, or the parquet table", "leave out --labels ferplus"
+        raise DataError("FER+ has opinions of FER-2013 alone", where=data, wanted=wanted, fix=fix)
     if str(data) == "synthetic":
         from connectome2net.tasks.faces import open_faces
 
@@ -62,6 +69,10 @@ def open_dataset(
             )
         told = f"{_count(records.broken)} left out: {_list(records.broken, '; ')}"
         records = replace(records, findings=(told, *records.findings))
+    if labels == "ferplus":
+        from connectome2net.tasks.ferplus import apply_votes
+
+        name, records = "fer+", apply_votes(records, path)
     return arrange(records, name=name, seed=seed, validation_fraction=validation_fraction)
 
 

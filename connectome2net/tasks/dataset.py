@@ -3,7 +3,7 @@
 Enters: ``Records``, the images of one source in the order in which it holds them.
 Leaves: ``Dataset``, three ``ImageSet`` (train, validation, test) that know which of their images leak or are blank.
 
-Axes: N images, H rows, W columns.
+Axes: N images, H rows, W columns, K classes.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ class Records:
         classes: what the labels mean.
         findings: what a person should know about the reading.
         broken: what could not be read, each with its place; not among the images.
+        row_N: the row of the source that each image comes from, where it has rows.
+        target_NK: what the network learns instead of the label, where opinions differ: a distribution over classes.
     """
 
     image_NHW: NDArray[np.uint8]
@@ -39,6 +41,8 @@ class Records:
     classes: tuple[str, ...]
     findings: tuple[str, ...] = ()
     broken: tuple[str, ...] = ()
+    row_N: NDArray[np.int64] | None = None
+    target_NK: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +55,7 @@ class ImageSet:
         part_N: the source's word for the part that each image comes from (``PublicTest``).
         leaked_N: the same pixels occur in what the model learns from or is chosen on.
         blank_N: all pixels are equal.
+        target_NK: float32, what is learned instead of the label, where opinions differ: a distribution over classes.
     """
 
     image_NHW: NDArray[np.uint8]
@@ -58,6 +63,7 @@ class ImageSet:
     part_N: NDArray[np.str_]
     leaked_N: NDArray[np.bool_]
     blank_N: NDArray[np.bool_]
+    target_NK: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         kinds: dict[str, tuple[NDArray[Any], Any, int]] = {
@@ -67,6 +73,8 @@ class ImageSet:
             "leaked_N": (self.leaked_N, np.bool_, 1),
             "blank_N": (self.blank_N, np.bool_, 1),
         }
+        if self.target_NK is not None:
+            kinds["target_NK"] = (self.target_NK, np.float32, 2)
         for name, (array, kind, axes) in kinds.items():
             if not np.issubdtype(array.dtype, kind) or array.ndim != axes or len(array) != len(self.image_NHW):
                 raise DataError(
@@ -91,7 +99,7 @@ class Dataset:
         validation: what chooses the epoch and the settings.
         test: what is reported; never chooses anything.
         test_name: the parts of the source that make the test (``PublicTest+PrivateTest``).
-        digest: sha256 of pixels, labels and splits; the form of the source does not change it.
+        digest: sha256 of pixels, labels, distributions and splits; the form of the source does not change it.
         findings: what a person should know, one sentence each.
         synthetic: drawn, not photographed.
     """
@@ -124,4 +132,6 @@ def digest_splits(classes: tuple[str, ...], splits: tuple[ImageSet, ImageSet, Im
         digest.update(repr(split.image_NHW.shape).encode())
         digest.update(np.ascontiguousarray(split.image_NHW).tobytes())
         digest.update(split.label_N.astype("<i8").tobytes())
+        if split.target_NK is not None:
+            digest.update(split.target_NK.astype("<f4").tobytes())
     return digest.hexdigest()

@@ -60,6 +60,7 @@ def _read_csv(path: Path, *, size: int) -> Records:
         raise DataError("This csv file cannot be parsed", where=path, found=error) from error
     line_N = np.setdiff1d(np.arange(2, rows + len(unparsed) + 2), [line for line, _ in unparsed])
     places = sorted([(int(line_N[row]), reason) for row, reason in flaws if reason] + unparsed)
+    sound_N = np.setdiff1d(np.arange(rows), [row for row, _ in flaws])
     image_NHW = np.concatenate([np.zeros((0, SIDE**2), np.uint8), *(kept[0] for kept in sound)]).reshape(-1, SIDE, SIDE)
     findings = []
     if size != SIDE:
@@ -74,6 +75,7 @@ def _read_csv(path: Path, *, size: int) -> Records:
         classes=FER_CLASSES,
         findings=tuple(findings),
         broken=tuple(f"{path}:{line}: {reason}" for line, reason in places),
+        row_N=line_N[sound_N] - 2,
     )
 
 
@@ -198,6 +200,7 @@ def _read_parquet(path: Path, *, size: int) -> Records:
         classes=FER_CLASSES,
         findings=decoded.findings,
         broken=(*decoded.broken, *(f"{place}: {flaw}" for place, flaw in zip(places, flaw_N, strict=True) if flaw)),
+        row_N=kept,
     )
 
 

@@ -50,7 +50,8 @@ def arrange(records: Records, *, name: str, seed: int, validation_fraction: floa
             wanted="more than 0 and less than 1: validation images choose the epoch, test images never do",
         )
     key_N = hash_pixels(records.image_NHW)
-    order_N = np.lexsort((records.part_N, records.label_N, key_N))
+    opinions = () if records.target_NK is None else tuple(records.target_NK.T)
+    order_N = np.lexsort((*opinions, records.part_N, records.label_N, key_N))
     key_N, label_N, part_N = key_N[order_N], records.label_N[order_N], records.part_N[order_N]
     split_N, said = _assign(key_N, label_N, part_N, seed=seed, validation_fraction=validation_fraction)
     image_NHW = records.image_NHW[order_N]
@@ -59,7 +60,8 @@ def arrange(records: Records, *, name: str, seed: int, validation_fraction: floa
     def select(split: str, *learned: str) -> ImageSet:
         mask_N = split_N == split
         leaked_N = np.isin(key_N[mask_N], key_N[np.isin(split_N, learned)])
-        return ImageSet(image_NHW[mask_N], label_N[mask_N], part_N[mask_N], leaked_N, blank_N[mask_N])
+        target_NK = None if records.target_NK is None else records.target_NK[order_N[mask_N]]
+        return ImageSet(image_NHW[mask_N], label_N[mask_N], part_N[mask_N], leaked_N, blank_N[mask_N], target_NK)
 
     sets = (select("train"), select("validation", "train"), select("test", "train", "validation"))
     for split, images in zip(("training", "validation", "test"), sets, strict=True):

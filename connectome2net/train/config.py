@@ -39,6 +39,8 @@ class TrainConfig(BaseModel):
         patience: epochs without a better validation accuracy before training stops early; 0 never stops.
         validation_fraction: the part of the training images that chooses the epoch.
         skip_broken: leave broken images out and say so, rather than stop.
+        labels: ``fer2013``, one right class per image (of any source), or ``ferplus``: of FER-2013 the votes of ten
+            people, a distribution over eight expressions (Barsoum et al., arXiv 1608.01041).
         augmentation: random changes of training images; null for none.
         device: ``auto`` takes a GPU if there is one.
         backend: how sparse products are computed; see ``load``.
@@ -66,6 +68,7 @@ class TrainConfig(BaseModel):
     patience: Annotated[int, Field(ge=0)] = 0
     validation_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.1
     skip_broken: bool = False
+    labels: Literal["fer2013", "ferplus"] = "fer2013"
     augmentation: Augmentation | None = Augmentation()
     device: str = "auto"
     backend: str = "program"

@@ -31,20 +31,28 @@ class Placed:
     Attributes:
         image_BHW: grey, uint8.
         label_B: classes.
+        target: what is learned: the classes, or (B, K) distributions over them.
     """
 
     image_BHW: Tensor
     label_B: Tensor
+    target: Tensor
 
     def __len__(self) -> int:
         return len(self.label_B)
+
+    def asked(self, chosen: Tensor | slice) -> tuple[Tensor, Tensor]:
+        """Return the classes of some images, and what is learned of them."""
+        return self.label_B[chosen], self.target[chosen]
 
 
 def place(images: ImageSet | Placed, device: torch.device) -> Placed:
     """Return images on a device; those that are placed already stay as they are."""
     if isinstance(images, Placed):
         return images
-    return Placed(torch.from_numpy(images.image_NHW).to(device), torch.from_numpy(images.label_N).to(device))
+    image_NHW, label_N = (torch.from_numpy(array).to(device) for array in (images.image_NHW, images.label_N))
+    target = label_N if images.target_NK is None else torch.from_numpy(images.target_NK).to(device)
+    return Placed(image_NHW, label_N, target)
 
 
 def train_epoch(
@@ -121,14 +129,14 @@ class _Lessons:
         config, images = self.config, self.images
         torch.manual_seed(_mix(config.seed, self.epoch, step))
         chosen = self.order[step * config.batch : (step + 1) * config.batch].to(images.label_B.device)
-        image_BCHW, target_B = images.image_BHW[chosen, None].float() / 255, images.label_B[chosen]
+        image_BCHW, label_B, target = images.image_BHW[chosen, None].float() / 255, *images.asked(chosen)
         if config.augmentation is not None:
             image_BCHW = config.augmentation(image_BCHW)
         if share is not None:
-            image_BCHW, target_B = share.mine(image_BCHW, axis=0), share.mine(target_B, axis=0)
+            image_BCHW, label_B, target = (share.mine(part, axis=0) for part in (image_BCHW, label_B, target))
         logits_BK = self.model(image_BCHW)
-        loss = F.cross_entropy(logits_BK, target_B, label_smoothing=config.label_smoothing)
-        return loss if share is None else loss * share.weight, (logits_BK.argmax(1) == target_B).to(loss)
+        loss = F.cross_entropy(logits_BK, target, label_smoothing=config.label_smoothing)
+        return loss if share is None else loss * share.weight, (logits_BK.argmax(1) == label_B).to(loss)
 
 
 @torch.no_grad()
@@ -144,14 +152,15 @@ def evaluate_images(
     placed = place(images, device)
     loss, right = 0.0, 0.0
     for start in range(0, len(placed), batch):
-        image_BHW, target_B = placed.image_BHW[start : start + batch], placed.label_B[start : start + batch]
-        with sharing(share := processes.share(len(target_B))):
+        chosen = slice(start, start + batch)
+        image_BHW, label_B, target = placed.image_BHW[chosen], *placed.asked(chosen)
+        with sharing(share := processes.share(len(label_B))):
             if share is not None:
-                image_BHW, target_B = share.mine(image_BHW, axis=0), share.mine(target_B, axis=0)
+                image_BHW, label_B, target = (share.mine(part, axis=0) for part in (image_BHW, label_B, target))
             logits_BK = model(image_BHW[:, None].float() / 255)
         counts = share.weight * share.batch / share.count if share else 1  # less, where others compute the same images
-        loss += counts * F.cross_entropy(logits_BK, target_B, reduction="sum").item()
-        right += counts * int((logits_BK.argmax(1) == target_B).sum())
+        loss += counts * F.cross_entropy(logits_BK, target, reduction="sum").item()
+        right += counts * int((logits_BK.argmax(1) == label_B).sum())
     if processes.count > 1:
         loss, right = processes.total(torch.tensor([loss, right], dtype=torch.float64, device=device)).tolist()
     return loss / len(placed), right / len(placed)

@@ -25,7 +25,7 @@ from connectome2net.tasks import Dataset, ImageSet
 from connectome2net.train.config import TrainConfig
 from connectome2net.train.epoch import evaluate_images
 
-USED: Final = {"seed", "validation_fraction", "skip_broken", "device", "backend"}
+USED: Final = {"seed", "validation_fraction", "skip_broken", "labels", "device", "backend"}
 """The settings of training that mean something where only a readout is solved."""
 
 
@@ -101,16 +101,19 @@ def _moments(model: nn.Module, images: ImageSet) -> _Moments:
 
 @torch.no_grad()
 def _pairs(model: nn.Module, images: ImageSet, *, batch: int = 256) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield the rates that are read and the classes as ones and zeros, batch after batch, in evaluation mode."""
+    """Yield the rates that are read and what is learned, ones and zeros or distributions, in evaluation mode."""
     linear: Any = model.eval().readout.linear  # type: ignore[union-attr]
     seen: list[Tensor] = []
     handle = linear.register_forward_pre_hook(lambda module, given: seen.append(given[0]))
     try:
         for start in range(0, len(images), batch):
             image_BHW = torch.from_numpy(images.image_NHW[start : start + batch]).to(linear.weight.device)
-            label_B = torch.from_numpy(images.label_N[start : start + batch]).to(linear.weight.device)
+            if images.target_NK is None:
+                y_BK = F.one_hot(torch.from_numpy(images.label_N[start : start + batch]), linear.out_features)
+            else:
+                y_BK = torch.from_numpy(images.target_NK[start : start + batch])
             model(image_BHW[:, None].float() / 255)
-            yield seen.pop().double(), F.one_hot(label_B, linear.out_features).double()
+            yield seen.pop().double(), y_BK.to(linear.weight.device).double()
     finally:
         handle.remove()
 

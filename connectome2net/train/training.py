@@ -194,4 +194,5 @@ def _open(data: str | Path | Dataset | None, config: TrainConfig, compiled: Path
         validation_fraction=config.validation_fraction,
         size=program.height,
         skip_broken=config.skip_broken,
+        labels=config.labels,
     )

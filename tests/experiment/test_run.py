@@ -16,7 +16,7 @@ from filelock import FileLock
 from safetensors.torch import load_file
 from small_experiment import PLAN, record_of
 
-from connectome2net.errors import ExperimentError, TrainError
+from connectome2net.errors import DataError, ExperimentError, TrainError
 from connectome2net.experiment import work
 from connectome2net.experiment.estimate import estimate
 from connectome2net.experiment.prepare import prepare
@@ -292,3 +292,14 @@ def test_the_time_that_is_left(whole: Path, few_faces: Dataset, tmp_path: Path) 
     more = estimate(prepare(PLAN | {"seeds": 3}, spec=spec, data=few_faces, out=whole), jobs=1)
     assert ": 8 epochs of " in more
     assert "as in the epochs that are finished" in more
+
+
+def test_the_labels_of_the_plan_reach_the_images(tmp_path: Path) -> None:
+    """Drawn faces have no votes of FER+: whoever opens the images with the plan's labels says so."""
+    plan = PLAN | {"train": PLAN["train"] | {"labels": "ferplus"}}
+    with pytest.raises(DataError, match=r"FER\+ has opinions of FER-2013 alone"):
+        prepare(plan, spec=twelve_cells("feedforward"), data="synthetic", out=tmp_path / "out")
+    task = prepare(PLAN, spec=twelve_cells("feedforward"), data="synthetic", out=tmp_path / "out").tasks[0]
+    config = task.config.model_copy(update={"labels": "ferplus"})
+    with pytest.raises(DataError, match=r"FER\+ has opinions of FER-2013 alone"):
+        work._images(replace(task, config=config))
