@@ -66,7 +66,7 @@ def test_the_run_of_two_processes(feedforward: Path, few_faces: Dataset, tmp_pat
     before = dict(os.environ)
     config = TrainConfig(epochs=2, batch=16, devices=2, device="cpu")
     run = train(feedforward, data=few_faces, config=config, out=tmp_path / "run")
-    assert dict(os.environ) == before
+    assert os.environ.items() - before.items() <= {("PYTORCH_NVML_BASED_CUDA_CHECK", "1")}  # how Fabric looks for GPUs
     assert status(run) == "finished"
     assert len((run / "metrics.jsonl").read_text().splitlines()) == 2
     assert {path.name for path in run.iterdir()} == {
