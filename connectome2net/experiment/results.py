@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from connectome2net.errors import ExperimentError
 from connectome2net.experiment.effects import Effect, Observation, effects
 from connectome2net.experiment.statistics import Difference, bootstrap_images, compare, correct, estimate
-from connectome2net.experiment.wording import say_difference, say_effects, say_weight
+from connectome2net.experiment.wording import say_difference, say_effects, say_together, say_verdict, say_weight
 from connectome2net.train.checkpoint import write_json
 
 FORMAT = "connectome2net.results"
@@ -74,7 +74,7 @@ def summarise_experiment(folder: str | Path) -> dict[str, Any]:
     pairs = min((item["n"] for item in compared), default=None)
     conclusion = [
         *say_weight(pairs, failed=status["failed"], unfinished=status["waiting"] + status["running"]),
-        *(item["sentence"] for item in compared),
+        *say_together(compared, metric=metric),
         *(say_effects(planned, metric=metric) if planned else []),
     ]
     results = {
@@ -171,6 +171,7 @@ def _comparison(
         **{"difference": found.of.mean, "low": found.of.low, "high": found.of.high},
         **{"effect_size": found.effect_size, "p": found.p, "p_corrected": p_corrected},
         **{"bootstrap_low": low, "bootstrap_high": high, "detectable": found.detectable},
+        "verdict": say_verdict(found, metric=record["metric"], p_corrected=p_corrected, comparisons=tests),
         "sentence": say_difference(found, **names, p_corrected=p_corrected, comparisons=tests),
     }
 

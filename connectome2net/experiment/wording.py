@@ -5,7 +5,8 @@ Enters: differences, intervals, p values. Leaves: what follows from them, and wh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from connectome2net.experiment.effects import Effect
 from connectome2net.experiment.statistics import ENOUGH_SEEDS, Difference
@@ -29,25 +30,64 @@ def say_difference(
         comparisons: that were corrected for.
     """
     of, pairs = difference.of, len(difference.seeds)
+    verdict = say_verdict(difference, metric=metric, p_corrected=p_corrected, comparisons=comparisons)
     missing = f", {len(difference.unpaired)} without a partner left out" if difference.unpaired else ""
     if of.mean is None:
-        return f"{variant}: no seed has a finished run of it and of {reference}{missing}; nothing can be said."
+        return f"{variant}: no seed has a finished run of it and of {reference}{missing}; {verdict}."
     amount = f"{variant}: {_signed(of.mean, metric)} {'than' if _shown(of.mean, metric) else 'as'} {reference}"
     if of.low is None or of.high is None or p_corrected is None:
         why = "1 seed" if pairs == 1 else f"equal in all {pairs} seeds"
-        return f"{amount} ({why}{missing}): no interval, so nothing follows for other seeds."
+        return f"{amount} ({why}{missing}): {verdict}."
     test = "t test" if comparisons == 1 else f"Holm for {comparisons} comparisons"
     interval = f"95 % interval: {_side(of.low, metric)} to {_side(of.high, metric)}"
     words = f"{amount} ({interval}; {pairs} seeds paired{missing}; p {_p(p_corrected)}, {test}): "
     beyond = max(abs(of.low), abs(of.high))
     early = f" (preliminary: {pairs} seeds)" if pairs < ENOUGH_SEEDS else ""
+    limit = "" if p_corrected < LEVEL else f"; no difference beyond +-{_amount(beyond, metric)}"
+    return f"{words}{verdict}{limit}{early}."
+
+
+def say_verdict(difference: Difference, *, metric: str, p_corrected: float | None, comparisons: int) -> str:
+    """Return whether a difference was seen, and if not, which would have been; see ``say_difference``."""
+    of = difference.of
+    if of.mean is None:
+        return "nothing can be said"
+    if of.low is None or of.high is None or p_corrected is None:
+        return "no interval, so nothing follows for other seeds"
     if p_corrected < LEVEL:
-        return f"{words}a difference was seen{early}."
-    alone = of.low > 0 or of.high < 0
-    seen = "a difference was seen by itself, not after the correction" if alone else "no difference was seen"
+        return "a difference was seen"
+    if of.low > 0 or of.high < 0:
+        return "a difference was seen by itself, not after the correction"
     power = "power 80 %" if comparisons == 1 else "power 80 %, before the correction"
-    could = "" if alone else f"; one of {_amount(difference.detectable or 0.0, metric)} would have been ({power})"
-    return f"{words}{seen}{could}; no difference beyond +-{_amount(beyond, metric)}{early}."
+    return f"no difference was seen; one of {_amount(difference.detectable or 0.0, metric)} would have been ({power})"
+
+
+def say_together(comparisons: Sequence[Mapping[str, Any]], *, metric: str) -> list[str]:
+    """Return what several comparisons say together: those that were seen, the largest first, then the others.
+
+    Args:
+        comparisons: as in results.json; one or two are told one by one.
+        metric: what was measured.
+    """
+    if len(comparisons) <= 2:
+        return [item["sentence"] for item in comparisons]
+    said = []
+    for reference in dict.fromkeys(item["reference"] for item in comparisons):
+        own = [item for item in comparisons if item["reference"] == reference]
+        tested = [item for item in own if item["p_corrected"] is not None]
+        seen = sorted(
+            (item for item in tested if item["p_corrected"] < LEVEL), key=lambda item: -abs(item["difference"])
+        )
+        if seen:
+            sizes = ", ".join(f"{item['variant']} {_side(item['difference'], metric)}" for item in seen)
+            said.append(f"A difference to {reference} was seen (Holm for {len(comparisons)} comparisons): {sizes}.")
+        if rest := [item for item in tested if item not in seen]:
+            widest = max(max(abs(item["low"]), abs(item["high"])) for item in rest)
+            names = ", ".join(item["variant"] for item in rest)
+            limit = f"none of them is beyond +-{_amount(widest, metric)} (95 % intervals, each alone)"
+            said.append(f"No difference to {reference} was seen for {names}; {limit}.")
+        said += [item["sentence"] for item in own if item["p_corrected"] is None]
+    return said
 
 
 def say_weight(seeds: int | None, *, failed: int, unfinished: int) -> list[str]:

@@ -94,6 +94,7 @@ class Comparison(File):
     bootstrap_low: float | None = None
     bootstrap_high: float | None = None
     detectable: float | None = None
+    verdict: str = ""
     sentence: str = ""
 
 

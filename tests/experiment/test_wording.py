@@ -4,7 +4,7 @@ import pytest
 
 from connectome2net.experiment.effects import Effect
 from connectome2net.experiment.statistics import Difference, Estimate
-from connectome2net.experiment.wording import say_difference, say_effects, say_weight
+from connectome2net.experiment.wording import say_difference, say_effects, say_together, say_weight
 
 
 def difference(mean=-0.004, low=-0.010, high=0.002, *, pairs=5, unpaired=(), detectable=0.009) -> Difference:
@@ -56,6 +56,30 @@ def test_other_metrics_are_no_points() -> None:
     assert words.startswith("degree: the same as real (95 % interval: 0.010 less to 0.020 more")
     assert words.endswith("+-0.020 (preliminary: 5 seeds).")
     assert say(difference(pairs=10), 0.2).endswith("no difference beyond +-1.0 points.")
+
+
+def compared(variant: str, mean: float, low: float | None, high: float | None, p: float | None, *, to: str = "real"):
+    numbers = {"difference": mean, "low": low, "high": high, "p_corrected": p}
+    return {"variant": variant, "reference": to, "sentence": f"{variant}, told alone."} | numbers
+
+
+def test_many_comparisons_are_told_together() -> None:
+    few = [compared("degree", -0.02, -0.03, -0.01, 0.001), compared("types", 0.0, -0.01, 0.01, 1.0)]
+    assert say_together(few, metric="accuracy") == ["degree, told alone.", "types, told alone."]
+    many = [
+        *few,
+        compared("linear", -0.05, -0.06, -0.04, 0.0001),
+        compared("signs", 0.001, -0.004, 0.012, 1.0),
+        compared("cnn", 0.01, None, None, None),
+        compared("half, degree", -0.01, -0.014, -0.006, 0.04, to="half"),
+    ]
+    assert say_together(many, metric="accuracy") == [
+        "A difference to real was seen (Holm for 6 comparisons): linear 5.0 points less, degree 2.0 points less.",
+        "No difference to real was seen for types, signs; none of them is beyond +-1.2 points (95 % intervals, each "
+        "alone).",
+        "cnn, told alone.",
+        "A difference to half was seen (Holm for 6 comparisons): half, degree 1.0 points less.",
+    ]
 
 
 def test_what_a_reader_must_know_first() -> None:

@@ -138,8 +138,8 @@ def test_the_headline_is_the_reference_and_the_conclusion(experiment: Path, tree
         "SYNTHETIC images",
         "8 of 9 runs finished, 1 failed",
         "\N{MINUS SIGN}3.2 (\N{MINUS SIGN}4.4 to \N{MINUS SIGN}2.0)",
-        "keeps in- and out-degree of every cell, number of edges",
-        "destroys which cell is connected to which, reciprocal pairs",
+        "keeps in- and out-degree of every cell; number of edges",
+        "destroys which cell is connected to which; reciprocal pairs",
         "failed: seed 2: the loss is <b>not finite</b>",
     ):
         assert text in tree.text.replace("  ", " ")
