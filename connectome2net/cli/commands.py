@@ -60,7 +60,7 @@ source_option = click.option(
 )
 @click.option("--network", help="Which network to assume: column, bionic, laminae or types.  [default: column]")
 @click.option("--signs", type=click.Choice(["dale", "free"]), help="Signs of all weights.  [default: the network's]")
-@click.option("--out", default=".", show_default=True, type=click.Path(path_type=Path), help="Where to write.")
+@click.option("--out", "-o", default=".", show_default=True, type=click.Path(path_type=Path), help="Where to write.")
 @click.option("--name", help="Name of the spec.  [default: data set, column and network]")
 @click.option("--cells", type=click.IntRange(min=200), help="Cells of the synthetic column.  [default: 1351]")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of the synthetic column.  [default: 0]")
@@ -164,7 +164,9 @@ def validate(spec: Path, as_json: bool) -> None:
 
 @click.command(name="compile")
 @spec_path
-@click.option("--out", default="compiled", show_default=True, type=click.Path(path_type=Path), help="Where to write.")
+@click.option(
+    "--out", "-o", default="compiled", show_default=True, type=click.Path(path_type=Path), help="Where to write."
+)
 @click.option(
     "--reference",
     type=click.Choice(["linear", "mlp", "cnn"]),

@@ -12,7 +12,7 @@ import click
 
 @click.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), help="Where to write.  [default: DIR/parquet]")
+@click.option("--out", "-o", type=click.Path(path_type=Path), help="Where to write.  [default: DIR/parquet]")
 def convert(folder: Path, out: Path | None) -> None:
     """Make sorted parquet of csv.gz tables, once: a scan of synapses then takes seconds."""
     from rich.console import Console

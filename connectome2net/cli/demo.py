@@ -15,7 +15,9 @@ GOAL = 0.6
 
 
 @click.command()
-@click.option("--out", default="c2n-demo", show_default=True, type=click.Path(path_type=Path), help="Where to write.")
+@click.option(
+    "--out", "-o", default="c2n-demo", show_default=True, type=click.Path(path_type=Path), help="Where to write."
+)
 def demo(out: Path) -> None:
     """Run the whole chain on a synthetic column and drawn faces: no files, no network, two minutes."""
     from connectome2net.cli.show import show_evaluation, show_extraction

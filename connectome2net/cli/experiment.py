@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     "--dask", metavar="ADDRESS", help="A Dask scheduler (tcp://HOST:PORT), or `local` for one of --jobs workers."
 )
 @click.option("--device", help="cpu, cuda, ...; several runs share a GPU.  [default: a GPU if there is one]")
-@click.option("--out", type=click.Path(path_type=Path), help="The folder.  [default: experiments/NAME]")
+@click.option("--out", "-o", type=click.Path(path_type=Path), help="The folder.  [default: experiments/NAME]")
 @click.option("--dry-run", is_flag=True, help="List the runs and how long they will take, and end.")
 def experiment(
     plan: str, specs: tuple[str, ...], jobs: int | None, dask: str | None, dry_run: bool, **choices: Any

@@ -19,7 +19,9 @@ import click
     type=click.Choice(["onnx", "graphml"]),
     help="onnx: the network of a compiled folder or a run; graphml: the connectome of a spec.",
 )
-@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="[default: SOURCE.onnx, SOURCE.graphml]")
+@click.option(
+    "--out", "-o", type=click.Path(path_type=Path), metavar="FILE", help="[default: SOURCE.onnx, SOURCE.graphml]"
+)
 @click.option("--force", is_flag=True, help="Write over a file that lies there.")
 @click.option("--trust", is_flag=True, help="Run a model.py that was changed by hand.")
 def export(source: Path, form: str, out: Path | None, force: bool, trust: bool) -> None:

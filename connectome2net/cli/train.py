@@ -25,7 +25,7 @@ from connectome2net.errors import LoadError
 @click.option("--devices", type=click.IntRange(min=1), help="Processes that share each batch.  [default: 1]")
 @click.option("--nodes", type=click.IntRange(min=1), help="Machines, under torchrun or SLURM.  [default: 1]")
 @backend_option
-@click.option("--out", type=click.Path(path_type=Path), help="The run folder.  [default: the next free runs/NNN]")
+@click.option("--out", "-o", type=click.Path(path_type=Path), help="The run folder.  [default: the next free runs/NNN]")
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with a run that was stopped.")
 @click.option("--tensorboard", is_flag=True, help="Write curves for TensorBoard into the run folder.")
 @click.option("--skip-broken", is_flag=True, help="Leave broken images out and say so.")

@@ -203,14 +203,16 @@ def settings(plan: Plan, variant: Change, *, where: str = "the plan", **changes:
             "a setting of training is not valid",
             where=f"{place}.{name}",
             found=first["input"],
-            wanted=first["msg"],
+            wanted="no such key" if first["type"] == "extra_forbidden" else first["msg"],
             fix=fix or f"the settings are {', '.join(known)}",
         ) from None
 
 
 def _wrong_key(content: dict[str, Any], error: ValidationError, where: str) -> ExperimentError:
     """Return an error about the first place where a plan has not the right shape."""
-    first = error.errors(include_url=False)[0]
+    errors = error.errors(include_url=False)
+    # A key that is misspelt is missing too: what is there and should not be tells more.
+    first = next((item for item in errors if item["type"] == "extra_forbidden"), errors[0])
     shapes: dict[int | str, type[BaseModel]] = {"variant": Change, "factor": Change, "quick": Quick}
     inside: Any = content
     place, shape = where, shapes.get(first["loc"][0], Plan)

@@ -43,8 +43,8 @@ def say_difference(
     words = f"{amount} ({interval}; {pairs} seeds paired{missing}; p {_p(p_corrected)}, {test}): "
     beyond = max(abs(of.low), abs(of.high))
     early = f" (preliminary: {pairs} seeds)" if pairs < ENOUGH_SEEDS else ""
-    limit = "" if p_corrected < LEVEL else f"; no difference beyond +-{_amount(beyond, metric)}"
-    return f"{words}{verdict}{limit}{early}."
+    limit = f"; no difference beyond +-{_amount(beyond, metric)}"
+    return f"{words}{verdict}{early or ('' if p_corrected < LEVEL else limit)}."
 
 
 def say_verdict(difference: Difference, *, metric: str, p_corrected: float | None, comparisons: int) -> str:
@@ -58,8 +58,9 @@ def say_verdict(difference: Difference, *, metric: str, p_corrected: float | Non
         return "a difference was seen"
     if of.low > 0 or of.high < 0:
         return "a difference was seen by itself, not after the correction"
-    power = "power 80 %" if comparisons == 1 else "power 80 %, before the correction"
-    return f"no difference was seen; one of {_amount(difference.detectable or 0.0, metric)} would have been ({power})"
+    before = "" if comparisons == 1 else ", before the correction"
+    detectable = _amount(difference.detectable or 0.0, metric)
+    return f"no difference was seen; one of {detectable} would have been in 80 % of such experiments{before}"
 
 
 def say_together(comparisons: Sequence[Mapping[str, Any]], *, metric: str) -> list[str]:

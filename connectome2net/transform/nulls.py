@@ -94,7 +94,7 @@ _ALL: Final = (
     ),
     Null(
         "types",
-        "cell types and laminae permuted within each class; edges measured",
+        "cell types and laminae permuted within each class; edges as before",
         (
             "the edges of each cell, its class and its position",
             "the number of cells of each type, lamina and population",
@@ -104,13 +104,13 @@ _ALL: Final = (
     ),
     Null(
         "signs",
-        "which cells are inhibitory permuted; edges measured",
+        "which cells are inhibitory permuted; edges as before",
         ("all edges and their weights", "the number of inhibitory cells", "the cells of each population"),
         ("which cells are inhibitory", "Dale's law between types: a type has cells of both signs"),
     ),
     Null(
         "counts",
-        "synapse counts, sizes and weights permuted over the edges; who is connected to whom measured",
+        "synapse counts, sizes and weights permuted over the edges; who is connected to whom as before",
         ("who is connected to whom", MULTISET),
         ("how strong each connection is", "the summed weights of each cell"),
     ),
@@ -126,7 +126,7 @@ _ALL: Final = (
     ),
     Null(
         "remove",
-        "edges removed at random; the others measured",
+        "edges removed at random; the others as before",
         ("the edges that stay, and their weights up to one factor",),
         ("a fraction of the edges", "degrees and density"),
         takes=("fraction",),
@@ -154,7 +154,7 @@ _ALL: Final = (
     ),
     Null(
         "subset",
-        "the cells nearest to the axis of the column; edges measured",
+        "the cells nearest to the axis of the column; edges as before",
         ("the edges between these cells, and their weights up to one factor",),
         ("all other cells and their edges", "cells without a position"),
         takes=("fraction",),

@@ -60,6 +60,10 @@ def test_settings_of_a_variant_overrule_those_of_the_plan_and_the_command_line_b
     [
         (PLAN | {"sead": 3}, r"no such key(.|\n)*the plan\n(.|\n)*sead(.|\n)*did you mean seeds"),
         (with_variant(nul="degree"), r"no such key(.|\n)*variant 'odd'\n(.|\n)*nul\n(.|\n)*did you mean null"),
+        (
+            {key: value for key, value in PLAN.items() if key != "seeds"} | {"sedes": 3},
+            r"no such key(.|\n)*found:  sedes(.|\n)*did you mean seeds",
+        ),
         (PLAN | {"quick": {"epoch": 2}}, r"no such key(.|\n)*quick\n(.|\n)*did you mean epochs"),
         (PLAN | {"variant": [{"null": "degree"}]}, r"a key is missing(.|\n)*variant number 1\n(.|\n)*wanted: name"),
         (PLAN | {"seeds": []}, r"a value does not fit(.|\n)*seeds\n(.|\n)*at least 1"),
