@@ -72,7 +72,7 @@ def say_together(comparisons: Sequence[Mapping[str, Any]], *, metric: str) -> li
     """
     if len(comparisons) <= 2:
         return [item["sentence"] for item in comparisons]
-    said = []
+    said, tests = [], sum(item["p_corrected"] is not None for item in comparisons)
     for reference in dict.fromkeys(item["reference"] for item in comparisons):
         own = [item for item in comparisons if item["reference"] == reference]
         tested = [item for item in own if item["p_corrected"] is not None]
@@ -81,7 +81,7 @@ def say_together(comparisons: Sequence[Mapping[str, Any]], *, metric: str) -> li
         )
         if seen:
             sizes = ", ".join(f"{item['variant']} {_side(item['difference'], metric)}" for item in seen)
-            said.append(f"A difference to {reference} was seen (Holm for {len(comparisons)} comparisons): {sizes}.")
+            said.append(f"A difference to {reference} was seen (Holm for {tests} comparisons): {sizes}.")
         if rest := [item for item in tested if item not in seen]:
             widest = max(max(abs(item["low"]), abs(item["high"])) for item in rest)
             names = ", ".join(item["variant"] for item in rest)

@@ -71,11 +71,11 @@ def test_many_comparisons_are_told_together() -> None:
         compared("half, degree", -0.01, -0.014, -0.006, 0.04, to="half"),
     ]
     assert say_together(many, metric="accuracy") == [
-        "A difference to real was seen (Holm for 6 comparisons): linear 5.0 points less, degree 2.0 points less.",
+        "A difference to real was seen (Holm for 5 comparisons): linear 5.0 points less, degree 2.0 points less.",
         "No difference to real was seen for types, signs; none of them is beyond +-1.2 points (95 % intervals, each "
         "alone).",
         "cnn, told alone.",
-        "A difference to half was seen (Holm for 6 comparisons): half, degree 1.0 points less.",
+        "A difference to half was seen (Holm for 5 comparisons): half, degree 1.0 points less.",
     ]
 
 
