@@ -16,8 +16,9 @@ PACKAGE = ROOT / "connectome2net"
 
 MAY_IMPORT = {
     "errors": set(),
+    "progress": set(),
     "spec": {"errors"},
-    "sources": {"errors"},
+    "sources": {"errors", "progress"},
     "extract": {"errors", "sources", "spec"},
     "transform": {"errors", "spec"},
     "compile": {"errors", "spec"},
@@ -25,9 +26,9 @@ MAY_IMPORT = {
     "load": {"errors", "runtime", "compile.conventional", "compile.emit", "compile.parameters", "compile.program"},
     "inside": {"errors", "runtime", "load"},
     "tasks": {"errors"},
-    "train": {"errors", "runtime", "load", "inside", "tasks"},
+    "train": {"errors", "progress", "runtime", "load", "inside", "tasks"},
     "evaluate": {"errors", "runtime", "load", "inside", "tasks", "train"},
-    "experiment": {"errors", "spec", "transform", "compile", "train", "evaluate", "tasks", "load"},
+    "experiment": {"errors", "progress", "spec", "transform", "compile", "train", "evaluate", "tasks", "load"},
     "report": {"errors", "spec"},
     "export": {"errors", "runtime", "load", "spec"},
 }

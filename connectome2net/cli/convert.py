@@ -1,6 +1,6 @@
 """``c2n convert``: downloaded tables -> sorted parquet.
 
-Enters: a folder. Leaves: a folder beside its tables, and on stderr a bar with the time left.
+Enters: a folder. Leaves: a folder beside its tables, and on stderr a bar with the time left, or a line now and then.
 """
 
 from __future__ import annotations
@@ -15,20 +15,22 @@ import click
 @click.option("--out", "-o", type=click.Path(path_type=Path), help="Where to write.  [default: DIR/parquet]")
 def convert(folder: Path, out: Path | None) -> None:
     """Make sorted parquet of csv.gz tables, once: a scan of synapses then takes seconds."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+    from connectome2net.progress import Screen
     from connectome2net.sources.convert import convert as make_parquet
 
-    console = Console(stderr=True)
+    screen = Screen()
     words = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*words, console=console, disable=not console.is_terminal) as bar:
+    with screen.bar(*words) as bar:
         tasks: dict[str, TaskID] = {}
 
         def show(name: str, percent: float) -> None:
             if name not in tasks:
                 tasks[name] = bar.add_task(name, total=100.0)
             bar.update(tasks[name], completed=percent)
+            if screen.is_due():
+                screen.log(f"{name}: {percent:.0f}%")
 
         done = make_parquet(folder, out=out, progress=show)
     for table in done:

@@ -80,7 +80,10 @@ def is_evaluated(run: Path, *, part: Part, robustness: bool = False) -> bool:
 
 
 def _read(path: Path) -> str:
-    return path.read_text(encoding="utf-8") if path.is_file() else ""
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:  # not yet, or no more: other processes work in this folder
+        return ""
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -110,12 +110,12 @@ def _train(task: Task) -> None:
         return
     drawn = draw(changed_spec(_spec(task.spec), change), change, seed=task.config.seed)
     if has_begun(run):
-        train(resume=run, data=_images(task))
+        train(resume=run, data=_images(task), quiet=True)
     else:
         shutil.rmtree(run)  # stopped before training had begun
         with tempfile.TemporaryDirectory() as folder:
             compiled = compile_drawn(drawn, change, out=Path(folder) / "compiled")
-            train(compiled, data=_images(task), config=task.config, out=run)
+            train(compiled, data=_images(task), config=task.config, out=run, quiet=True)
     if is_control:
         transforms = drawn.document.provenance.transforms
         write_json(run / TRANSFORM, {"transforms": [item.model_dump(mode="json") for item in transforms]})
@@ -143,7 +143,7 @@ def _spec(folder: Path) -> Spec:
 
 @contextlib.contextmanager
 def _alone() -> Iterator[io.StringIO]:
-    """Compute in one thread, without a bar of its own; what would be shown on stderr is yielded.
+    """Compute in one thread; what would be shown on stderr, such as warnings, is yielded.
 
     With one thread each, results do not depend on how many runs share a machine.
     """

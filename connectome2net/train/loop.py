@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ def train(
     out: str | Path | None = None,
     resume: str | Path | None = None,
     trust: bool = False,
+    quiet: bool = False,
 ) -> Path:
     """Train a compiled network.
 
@@ -61,6 +63,7 @@ def train(
         out: the run folder; by default the next free ``runs/NNN``.
         resume: a run folder to go on with; ``compiled``, ``config`` and ``out`` are then taken from it.
         trust: run a model.py that was changed by hand.
+        quiet: say nothing on stderr of how far training is.
 
     Returns:
         The run folder.
@@ -82,18 +85,18 @@ def train(
     if is_spread(settings):
         from connectome2net.train.launch import train_together
 
-        return train_together(prepare, _learn, settings, data, trust)
+        return train_together(prepare, partial(_learn, quiet=quiet), settings, data, trust)
     training = prepare()
-    _learn(training)
+    _learn(training, quiet=quiet)
     return training.folder
 
 
-def _learn(training: Training) -> None:
+def _learn(training: Training, *, quiet: bool) -> None:
     """Train until the end, whatever it is, and write it down."""
     keep_freed_memory()
     try:
         if not is_reservoir(training.model):
-            _run_epochs(training)
+            _run_epochs(training, quiet=quiet or training.processes.rank > 0)
         elif training.processes.rank == 0:
             _solve(training)
     except KeyboardInterrupt as stop:
@@ -105,14 +108,13 @@ def _learn(training: Training) -> None:
     training.finish("finished")
 
 
-def _run_epochs(training: Training) -> None:
+def _run_epochs(training: Training, *, quiet: bool) -> None:
     config = training.config
     steps = -(-len(training.images) // config.batch)
     title = f"{training.folder}: {training.run['network']} on {training.dataset.name}"
-    quiet = training.processes.rank > 0
     with (
         Progress(config.epochs, steps, done=training.epoch * steps, title=title, quiet=quiet) as progress,
-        Board(training.folder, epoch=training.epoch, on=config.tensorboard and not quiet) as board,
+        Board(training.folder, epoch=training.epoch, on=config.tensorboard and not training.processes.rank) as board,
     ):
         while training.epoch < config.epochs and not training.stale:
             started = time.perf_counter()

@@ -1,6 +1,6 @@
-"""The live line of a training run; silent when nobody watches.
+"""The live line of a training run; where no terminal watches, a line for each epoch.
 
-Enters: steps and epochs. Leaves: a bar on stderr with loss, accuracy, images per second and the time left.
+Enters: steps and epochs. Leaves: on stderr loss, accuracy, images per second and the time left.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ import time
 from types import TracebackType
 from typing import Any
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
+
+from connectome2net.progress import Screen, time_left
 
 
 class Progress:
@@ -26,23 +26,19 @@ class Progress:
     """
 
     def __init__(self, epochs: int, steps: int, *, done: int = 0, title: str = "", quiet: bool = False) -> None:
-        console = Console(stderr=True, quiet=quiet)
         self.epochs = epochs
         self.finished = done // steps
-        self.started = time.perf_counter()
+        self.started = time.monotonic()
         self.images = 0
-        self.validation = ""
-        self.bar = Bar(
+        self.screen = Screen(quiet=quiet)
+        self.bar = self.screen.bar(
             TextColumn("epoch {task.fields[epoch]}"),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("loss {task.fields[loss]}{task.fields[validation]}  {task.fields[speed]} images/s  left"),
             TimeRemainingColumn(),
-            console=console,
-            disable=quiet or not console.is_terminal,
         )
-        if console.is_terminal:
-            console.print(title, markup=False, highlight=False)
+        self.screen.title(title)
         fields: dict[str, Any] = {"epoch": f"{self.finished + 1}/{epochs}", "loss": "-", "validation": "", "speed": "-"}
         self.task = self.bar.add_task("", total=epochs * steps, completed=done, **fields)
 
@@ -58,11 +54,16 @@ class Progress:
     def step(self, *, loss: float, images: int) -> None:
         """Count one step."""
         self.images += images
-        speed = self.images / (time.perf_counter() - self.started)
+        speed = self.images / (time.monotonic() - self.started)
         self.bar.update(self.task, advance=1, loss=f"{loss:.3f}", speed=f"{speed:,.0f}")
 
     def epoch(self, record: dict[str, Any]) -> None:
-        """Count one epoch and show its validation accuracy from now on."""
-        epoch = min(record["epoch"] + 1, self.epochs)
-        validation = f"  accuracy {record['accuracy']:.1%}  validation {record['validation_accuracy']:.1%}"
-        self.bar.update(self.task, epoch=f"{epoch}/{self.epochs}", validation=validation)
+        """Count one epoch; show its validation accuracy from now on, or print a line."""
+        epoch = record["epoch"]
+        accuracy = f"accuracy {record['accuracy']:.1%}", f"validation {record['validation_accuracy']:.1%}"
+        following = f"{min(epoch + 1, self.epochs)}/{self.epochs}"
+        self.bar.update(self.task, epoch=following, validation="".join(f"  {words}" for words in accuracy))
+        speed = f"{record['images_per_second']:,.0f} images/s"
+        left = time_left(self.started, done=epoch - self.finished, todo=self.epochs - epoch)
+        words = ", ".join([f"loss {record['loss']:.3f}", *accuracy, speed, left])
+        self.screen.log(f"epoch {epoch}/{self.epochs}: {words}")

@@ -71,7 +71,7 @@ def test_an_experiment_from_a_file(place: Path) -> None:
     assert [run["status"] for run in record["runs"]] == ["finished"] * 4
     results = json.loads((folder / "results.json").read_text())
     for item in results["variants"]:
-        line = next(line for line in done.output.splitlines() if line.startswith(item["name"]))
+        line = next(line for line in done.stdout.splitlines() if line.startswith(item["name"]))
         assert f"{item['metrics']['accuracy']['mean']:.4f}" in line
     assert all(sentence in done.output for sentence in results["conclusion"])
     assert give("plan.toml", "--dry-run").output.splitlines()[-1] == "nothing is left to train"

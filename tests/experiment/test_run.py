@@ -20,6 +20,7 @@ from connectome2net.errors import DataError, ExperimentError, TrainError
 from connectome2net.experiment import work
 from connectome2net.experiment.estimate import estimate
 from connectome2net.experiment.prepare import prepare
+from connectome2net.experiment.progress import Watch
 from connectome2net.experiment.run import run_experiment
 from connectome2net.spec import read_spec, write_spec
 from connectome2net.tasks import Dataset
@@ -128,6 +129,57 @@ def test_a_run_that_fails_is_shown_and_tried_again(
     small(few_faces, folder)
     assert {run["status"] for run in record_of(folder)["runs"]} == {"finished"}
     assert contents(folder) == contents(whole)
+
+
+def test_where_no_terminal_watches_each_run_that_ends_is_a_line(
+    few_faces: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train = work.train
+
+    def fail(*arguments: Any, **options: Any) -> Path:
+        if options["config"].epochs == 2:
+            raise TrainError("the loss is not finite", where="here")
+        return train(*arguments, **options)
+
+    monkeypatch.setattr(work, "train", fail)
+    folder = small(few_faces, tmp_path / "x", plan=PLAN | {"seeds": [0]})
+    shown = capsys.readouterr()
+    record = {run["variant"]: folder / run["folder"] for run in record_of(folder)["runs"]}
+    validation = {
+        name: json.loads((record[name] / "run.json").read_text())["validation_accuracy"] for name in ("real", "degree")
+    }
+    best = max(validation, key=lambda name: validation[name])
+    begin, *ends = shown.err.splitlines()
+    assert shown.out == ""
+    assert begin == "0/3 runs, 0/8 epochs"
+    assert [line.partition(";")[0] for line in ends] == [
+        f"real, seed 0: finished, validation {validation['real']:.1%}",
+        f"degree, seed 0: finished, validation {validation['degree']:.1%}",
+        "quiet, seed 0: failed: the loss is not finite",
+    ]
+    words = f"2/3 runs, 1 failed, 8/8 epochs, best {validation[best]:.1%} {best}, seed 0, 0:00:00 left"
+    assert ends[-1].partition("; ")[2] == words
+    assert not list(folder.glob("runs/*/notes.txt"))
+
+
+def test_where_no_run_ends_for_minutes_a_line_tells_how_far_all_are(
+    few_faces: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tasks = prepare(PLAN, spec=twelve_cells("feedforward"), data=few_faces, out=tmp_path).tasks
+    now = [1000.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    watch = Watch(tasks)
+    record = {"validation_accuracy": 0.25, "seconds": 150.0}
+    tasks[0].run.mkdir(parents=True)
+    (tasks[0].run / "run.json").write_text('{"status": "running"}')
+    (tasks[0].run / "metrics.jsonl").write_text(f"{json.dumps(record)}\n" * 2)
+    now[0] += 100
+    watch.show()
+    assert capsys.readouterr().err == ""
+    now[0] += 100
+    watch.show()
+    watch.show()
+    assert capsys.readouterr().err == "0/6 runs, 2/16 epochs, best 25.0% real, seed 0, 0:23:20 left\n"
 
 
 @pytest.mark.parametrize("stop_at", [2, 7])

@@ -163,6 +163,15 @@ def test_the_command_says_what_it_wrote_and_what_comes_next(tmp_path):
         assert f"c2n extract --source {folder / 'parquet'}" in done.output
 
 
+def test_where_nobody_watches_the_command_tells_now_and_then_how_far_it_is(tmp_path, monkeypatch):
+    folder = write_tables(tmp_path, with_synapses(), form="csv.gz")
+    assert CliRunner().invoke(c2n, ["convert", str(folder), "--out", str(tmp_path / "quick")]).stderr == ""
+    monkeypatch.setattr("connectome2net.progress.SILENCE_S", 0)
+    done = CliRunner().invoke(c2n, ["convert", str(folder), "--out", str(tmp_path / "slow")])
+    assert "synapses_pni_2: 100%\n" in done.stderr
+    assert all(re.fullmatch(r"\w+: \d+%", line) for line in done.stderr.splitlines())
+
+
 def test_what_belongs_to_another_folder_is_left_as_it_is(tmp_path):
     """Equal names and lengths do not make two tables one; nor is the source.toml of others written over."""
     first, second = (write_tables(tmp_path / name, eight_cells(), form="csv") for name in "ab")

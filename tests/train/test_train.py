@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -20,6 +21,7 @@ from connectome2net.train.schedule import learning_rate, make_optimiser
 from connectome2net.train.training import Training
 
 SHORT = TrainConfig(epochs=4, batch=16, learning_rate=1e-2)
+Captured = pytest.CaptureFixture[str]
 
 
 def metrics(run: Path) -> list[dict[str, float]]:
@@ -81,6 +83,37 @@ def test_equal_seeds_give_equal_runs_and_others_do_not(feedforward: Path, few_fa
     assert metrics(one) == metrics(two)
     assert same_weights(one, two)
     assert not same_weights(one, other)
+
+
+def test_where_no_terminal_watches_each_epoch_is_a_line(
+    feedforward: Path, few_faces: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    keep = Training.keep
+
+    def stop_after_two(training: Training, record: dict[str, Any]) -> None:
+        if record["epoch"] == 3:
+            raise KeyboardInterrupt
+        keep(training, record)
+
+    monkeypatch.setattr(Training, "keep", stop_after_two)
+    with pytest.raises(KeyboardInterrupt):
+        train(feedforward, data=few_faces, config=SHORT, out=tmp_path / "run")
+    first = capsys.readouterr()
+    monkeypatch.undo()
+    train(resume=tmp_path / "run", data=few_faces)
+    second = capsys.readouterr()
+    assert first.out == second.out == ""
+    title = f"{tmp_path / 'run'}: feedforward on {few_faces.name}"
+    (one, *begun), (other, *ended) = first.err.splitlines(), second.err.splitlines()
+    assert one == other == title
+    lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    for line, told in zip(lines, begun + ended, strict=True):
+        assert told.startswith(
+            f"epoch {line['epoch']}/4: loss {line['loss']:.3f}, accuracy {100 * line['accuracy']:.1f}%, "
+            f"validation {100 * line['validation_accuracy']:.1f}%, {line['images_per_second']:,.0f} images/s, 0:0"
+        )
+    train(feedforward, data=few_faces, config=SHORT, out=tmp_path / "other", quiet=True)
+    assert capsys.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("stop_at", [(0, 2), (1, 0), (2, 5)])

@@ -1,17 +1,17 @@
 """The live line of a download.
 
-Enters: pieces as they arrive. Leaves: a bar on stderr with the time left; where nobody watches, one line per table.
+Enters: pieces as they arrive. Leaves: a bar on stderr with the time left; where no terminal watches, a line per table,
+and one every few minutes.
 """
 
 from __future__ import annotations
 
 import time
-from datetime import timedelta
 from types import TracebackType
 
-from rich.console import Console
 from rich.progress import BarColumn, TextColumn
-from rich.progress import Progress as Bar
+
+from connectome2net.progress import Screen, time_left
 
 
 class Progress:
@@ -23,15 +23,13 @@ class Progress:
     """
 
     def __init__(self, table: str, rows: int) -> None:
-        self.console = Console(stderr=True)
+        self.screen = Screen()
         self.table, self.rows, self.kept, self.fetched = table, rows, 0, 0
         self.started = time.monotonic()
-        self.bar = Bar(
+        self.bar = self.screen.bar(
             TextColumn("{task.description}"),
             BarColumn(),
             TextColumn("{task.completed:,.0f}/{task.total:,.0f} rows  {task.fields[left]}"),
-            console=self.console,
-            disable=not self.console.is_terminal,
         )
         self.task = self.bar.add_task(table, total=rows, left="")
 
@@ -43,16 +41,16 @@ class Progress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.bar.stop()
-        if error is None and not self.console.is_terminal:
+        if error is None:
             kept = f", {self.kept:,} of them from an earlier download" if self.kept else ""
-            line = f"CAVE: {self.table}, {self.rows:,} rows{kept}"
-            self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+            self.screen.log(f"CAVE: {self.table}, {self.rows:,} rows{kept}")
 
     def arrived(self, rows: int, *, fetched: bool) -> None:
         """Count a piece; what was kept from before says nothing of how fast the server is."""
         self.kept += 0 if fetched else rows
         self.fetched += rows if fetched else 0
-        todo = self.rows - self.kept - self.fetched
-        seconds = (time.monotonic() - self.started) / self.fetched * todo if self.fetched else None
-        left = "" if seconds is None else f"{timedelta(seconds=round(seconds))} left"
+        done = self.kept + self.fetched
+        left = time_left(self.started, done=self.fetched, todo=self.rows - done)
         self.bar.update(self.task, advance=rows, left=left)
+        if self.screen.is_due():
+            self.screen.log(f"CAVE: {self.table}, {done:,} of {self.rows:,} rows{left and f', {left}'}")

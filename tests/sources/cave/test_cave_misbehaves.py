@@ -560,6 +560,20 @@ def test_where_nobody_watches_there_is_a_line_for_each_table(cave, capsys):
     assert capsys.readouterr().err == ""
 
 
+def test_where_nobody_watches_a_long_download_tells_how_far_it_is(monkeypatch, capsys):
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    with Progress("synapses_pni_2", 1000) as progress:
+        for rows, seconds in ((600, 200), (100, 100), (100, 100), (200, 100)):
+            now[0] += seconds
+            progress.arrived(rows, fetched=rows < 600)
+    assert capsys.readouterr().err.splitlines() == [
+        "CAVE: synapses_pni_2, 600 of 1,000 rows",  # kept from before: nobody knows how fast the server is
+        "CAVE: synapses_pni_2, 800 of 1,000 rows, 0:06:40 left",
+        "CAVE: synapses_pni_2, 1,000 rows, 600 of them from an earlier download",
+    ]
+
+
 def test_who_watches_sees_the_rows_and_the_time_left(monkeypatch):
     for name, value in {"FORCE_COLOR": "1", "TERM": "xterm", "COLUMNS": "100"}.items():
         monkeypatch.setenv(name, value)
@@ -569,7 +583,7 @@ def test_who_watches_sees_the_rows_and_the_time_left(monkeypatch):
         progress.arrived(600, fetched=False)  # kept: took no time
         now[0] += 50
         progress.arrived(100, fetched=True)
-        shown = progress.console.file = io.StringIO()
+        shown = progress.screen.console.file = io.StringIO()
         progress.bar.refresh()
     text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.getvalue())
     assert re.search(r"synapses_pni_2 .*700/1,000 rows +0:02:30 left", text)
