@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from connectome2net.errors import ExperimentError
+from connectome2net.experiment.controls import describe_control
 from connectome2net.experiment.effects import Effect, Observation, effects
 from connectome2net.experiment.statistics import Difference, bootstrap_images, compare, correct, estimate
 from connectome2net.experiment.wording import say_difference, say_effects, say_together, say_verdict, say_weight
@@ -102,7 +103,7 @@ def _trial(folder: Path, seed: int, part: str) -> Trial:
         whole = evaluation[part]
         numbers = {key: whole[key] for key in ("accuracy", "balanced_accuracy", "macro_f1", "roc_auc")}
         numbers["ece"] = whole["calibration"]["ece"]
-        numbers |= {f"accuracy_{key}": evaluation[key]["accuracy"] for key in SELECTIONS}
+        numbers |= {f"accuracy_{key}": part["accuracy"] for key in SELECTIONS if (part := evaluation[key]) is not None}
         numbers |= {key: run.get(key) for key in ("validation_accuracy", "seconds")}
     except (LookupError, TypeError) as error:
         found = f"{type(error).__name__}: {error}"
@@ -119,6 +120,7 @@ def _variant(variant: Mapping[str, Any], runs: list[dict[str, Any]], trials: lis
         "failed": sum(run["status"] == "failed" for run in own),
         "metrics": {name: _metric(_values(trials, name)) for name in names},
         "parameters": variant.get("parameters"),
+        "control": describe_control([trial.folder for trial in trials]),
     }
 
 

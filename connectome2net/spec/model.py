@@ -139,6 +139,7 @@ class Transform(Part):
         spectral_radius_after: of those of the control, before they were scaled.
         scale: by which all weights were multiplied, so that the two are equal.
         edges_changed: how many edges that the network uses are not those of the parent.
+        edges_before: how many edges the network of the parent uses; None where that was not written down.
     """
 
     name: str
@@ -151,6 +152,7 @@ class Transform(Part):
     spectral_radius_after: NonNegative
     scale: Positive = 1.0
     edges_changed: Count
+    edges_before: Count | None = None
 
 
 class Provenance(Part):

@@ -99,6 +99,7 @@ def rewire(
         spectral_radius_after=after,
         scale=scale,
         edges_changed=count_changed(spec, done),
+        edges_before=len(wiring.row_E),
         reference=chosen.reference,
     )
     return _valid(_recorded(control, record, parent), record)

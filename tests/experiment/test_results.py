@@ -126,6 +126,48 @@ def test_comparisons_are_paired_corrected_and_said(tmp_path: Path) -> None:
     assert "points less than real" in degree["sentence"]
 
 
+def transform(name: str, **numbers: Any) -> dict[str, Any]:
+    return {"name": name, "spectral_radius_before": 0.5, "scale": 1.0} | numbers
+
+
+def test_what_a_control_changed_is_the_mean_over_its_graphs(tmp_path: Path) -> None:
+    write_experiment(tmp_path, {"real": 2.0, "degree": 1.2, "half": 1.0}, seeds=2)
+    subset = transform("subset", spectral_radius_after=0.1, edges_changed=900, edges_before=1000)
+    for seed, (after, changed) in enumerate([(0.8, 70), (0.4, 90)]):
+        null = transform("degree", spectral_radius_after=after, scale=0.5 / after, edges_changed=changed)
+        for name, transforms in (("degree", [null | {"edges_before": 100}]), ("half", [subset, null])):
+            (tmp_path / f"runs/{name}-{seed}/transform.json").write_text(json.dumps({"transforms": transforms}))
+    real, degree, half = (item["control"] for item in summarise_experiment(tmp_path)["variants"])
+    assert real is None
+    assert degree == {
+        **{"graphs": 2, "edges_changed": 80, "edges_changed_share": pytest.approx(0.8)},
+        **{"spectral_radius_before": 0.5, "spectral_radius_after": pytest.approx(0.6)},
+        **{"scale": pytest.approx((0.625 + 1.25) / 2), "spectral_radius_matched": pytest.approx(0.5)},
+    }
+    assert half == degree | {"edges_changed_share": None}
+
+
+@pytest.mark.parametrize("content", ["{", "{}", '{"transforms": []}', '{"transforms": [{"scale": 1}]}', "[]"])
+def test_a_damaged_record_of_a_control_is_named(tmp_path: Path, content: str) -> None:
+    write_experiment(tmp_path, {"real": 2.0, "degree": 1.2}, seeds=1)
+    (tmp_path / "runs/degree-0/transform.json").write_text(content)
+    with pytest.raises(
+        ExperimentError, match=r"what a control changed cannot be read\n  where:  .*transform.json(.|\n)*fix:    remove"
+    ):
+        summarise_experiment(tmp_path)
+
+
+def test_a_measure_that_cannot_be_had_is_in_no_mean(tmp_path: Path) -> None:
+    accuracy = write_experiment(tmp_path, {"real": 2.0, "mix": 1.0}, seeds=2)
+    for name, lacking in (("real-0", {"accuracy": None}), ("mix-0", None), ("mix-1", None)):
+        path = tmp_path / "runs" / name / "evaluation.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"without_leaked": lacking}))
+    real, mix = (item["metrics"] for item in summarise_experiment(tmp_path)["variants"])
+    assert [*real["accuracy_without_leaked"]["values"]] == ["1"]
+    assert "accuracy_without_leaked" not in mix
+    assert mix["accuracy"]["mean"] == pytest.approx(np.mean([*accuracy["mix"].values()]))
+
+
 def test_nothing_has_finished(tmp_path: Path) -> None:
     write_experiment(tmp_path, {"real": 2.0, "degree": 1.0}, seeds=1)
     record = json.loads((tmp_path / "experiment.json").read_text())

@@ -167,7 +167,15 @@ def test_edges_changed_are_counted() -> None:
     control = rewire(spec, "degree", seed=1)
     old = {(row["pre_index"], row["post_index"], row["synapse_count"]) for row in spec.edges.to_pylist()}
     new = {(row["pre_index"], row["post_index"], row["synapse_count"]) for row in control.edges.to_pylist()}
-    assert control.document.provenance.transforms[-1].edges_changed == len(new - old)
+    done = control.document.provenance.transforms[-1]
+    assert (done.edges_changed, done.edges_before) == (len(new - old), len(old))
+
+
+def test_the_share_of_changed_edges_is_of_those_that_the_network_used() -> None:
+    spec = twelve_cells("column")
+    for null, fraction in (("add", 0.1), ("remove", 0.5)):
+        done = rewire(spec, null, fraction=fraction).document.provenance.transforms[-1]
+        assert (done.edges_changed, done.edges_before) == (round(fraction * spec.edges.num_rows), spec.edges.num_rows)
 
 
 def test_autapses_stay() -> None:
