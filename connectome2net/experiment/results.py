@@ -28,7 +28,9 @@ from connectome2net.train.checkpoint import write_json
 FORMAT = "connectome2net.results"
 FILES = {"test": "evaluation.json", "validation": "validation.json"}
 SELECTIONS = ("without_leaked", "without_leaked_or_blank")
-Numbers = dict[str, float]
+NOTHING = {"accuracy": None}
+"""The numbers of no image."""
+Numbers = dict[str, float | None]
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Trial:
     Attributes:
         seed: of the run.
         folder: where it lies.
-        numbers: its metrics by name; one that is not defined is not there.
+        numbers: its metrics by name; None where one cannot be had.
     """
 
     seed: int
@@ -103,12 +105,12 @@ def _trial(folder: Path, seed: int, part: str) -> Trial:
         whole = evaluation[part]
         numbers = {key: whole[key] for key in ("accuracy", "balanced_accuracy", "macro_f1", "roc_auc")}
         numbers["ece"] = whole["calibration"]["ece"]
-        numbers |= {f"accuracy_{key}": part["accuracy"] for key in SELECTIONS if (part := evaluation[key]) is not None}
+        numbers |= {f"accuracy_{key}": (evaluation[key] or NOTHING)["accuracy"] for key in SELECTIONS}
         numbers |= {key: run.get(key) for key in ("validation_accuracy", "seconds")}
     except (LookupError, TypeError) as error:
         found = f"{type(error).__name__}: {error}"
         raise ExperimentError("an evaluation is damaged", where=path, found=found, fix=f"remove {folder}") from None
-    return Trial(seed, folder, {key: value for key, value in numbers.items() if value is not None})
+    return Trial(seed, folder, numbers)
 
 
 def _variant(variant: Mapping[str, Any], runs: list[dict[str, Any]], trials: list[Trial]) -> dict[str, Any]:
@@ -124,14 +126,16 @@ def _variant(variant: Mapping[str, Any], runs: list[dict[str, Any]], trials: lis
     }
 
 
-def _metric(values: dict[int, float]) -> dict[str, Any]:
+def _metric(values: dict[int, float]) -> dict[str, Any] | None:
+    if not values:
+        return None
     of = estimate(list(values.values()))
     by_seed = {str(seed): value for seed, value in sorted(values.items())}
     return {"mean": of.mean, "sd": of.sd, "low": of.low, "high": of.high, "values": by_seed}
 
 
 def _values(trials: list[Trial], metric: str) -> dict[int, float]:
-    return {trial.seed: trial.numbers[metric] for trial in trials if metric in trial.numbers}
+    return {trial.seed: value for trial in trials if (value := trial.numbers.get(metric)) is not None}
 
 
 def _compare(record: Mapping[str, Any], trials: Mapping[str, list[Trial]]) -> list[dict[str, Any]]:

@@ -82,11 +82,12 @@ def class_scores(tests: Sequence[Metrics]) -> list[dict[str, Any]]:
 def draw_class_scores(rows: Sequence[dict[str, Any]]) -> Figure:
     """Draw precision, recall and F1 of each class."""
     figure, (axes,) = new_chart(1.1 + 0.3 * len(rows))
-    for at, row in enumerate(rows):
-        axes.plot([row["precision"], row["recall"]], [at, at], color=QUIET, linewidth=1, zorder=1)
+    scores = {score: np.array([row[score] for row in rows], dtype=np.float64) for score in SCORES}
+    for at, ends in enumerate(zip(scores["precision"], scores["recall"], strict=True)):
+        axes.plot(ends, [at, at], color=QUIET, linewidth=1, zorder=1)
     for score, (marker, colour) in SCORES.items():
         label = "F1" if score == "f1" else score
-        axes.plot([row[score] for row in rows], range(len(rows)), marker, color=colour, markersize=5.5, label=label)
+        axes.plot(scores[score], range(len(rows)), marker, color=colour, markersize=5.5, label=label)
     axes.set_yticks(range(len(rows)), [cut(row["class"], 14) for row in rows])
     axes.set(xlim=(-0.02, 1.02), ylim=(len(rows) - 0.5, -0.5), xlabel="score, 0 to 1")
     axes.tick_params(axis="y", length=0)
@@ -119,7 +120,9 @@ def draw_calibration(rows: Sequence[dict[str, Any]]) -> Figure:
     known = [row for row in rows if row["images"]]
     axes.plot([0, 1], [0, 1], color=QUIET, linewidth=1, linestyle=(0, (4, 2)), label="perfect calibration")
     across, up = ([row[name] for row in known] for name in ("confidence", "accuracy"))
-    axes.plot(across, up, color=BLUE, marker="o", markersize=5, linewidth=1.5, label="answers, by confidence")
+    axes.plot(
+        across, up, color=BLUE, marker="o", markersize=5, linewidth=1.5, label="answers, by confidence", clip_on=False
+    )
     axes.set(xlim=(0, 1), ylim=(0, 1), ylabel="accuracy, 0 to 1")
     axes.legend(loc="upper left")
     whole = sum(row["images"] for row in rows) or 1
@@ -141,7 +144,7 @@ def robustness_of(study: Study, variant: str) -> dict[str, tuple[FloatArray, Flo
     for name, measured in found.items():
         levels = measured[0][0]
         same = [accuracy for level, accuracy in measured if level == levels]
-        curves[name] = (np.array(levels), np.array(same))
+        curves[name] = (np.array(levels), np.array(same, dtype=np.float64))
     return curves
 
 

@@ -9,12 +9,15 @@ import csv
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import StringIO
-from typing import Any
+from typing import Any, Final
 
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from connectome2net.report.drawing import to_inline, to_svg
+
+ABSENT: Final = "\N{EN DASH}"
+"""Stands in a table where there is no number."""
 
 
 @dataclass(frozen=True)
@@ -123,10 +126,10 @@ class Composition:
         caption: str,
         rows: Iterable[Mapping[str, Any]] = (),
     ) -> None:
-        """Add a table of texts, and its CSV file of numbers."""
+        """Add a table of texts, and its CSV file of numbers; an empty text is a number that cannot be had."""
         self.tables += 1
         file = self._add_rows(name, rows)
-        shown = tuple(tuple(line) for line in cells)
+        shown = tuple(tuple(cell or ABSENT for cell in line) for line in cells)
         item = Item(self.tables, title, caption, "table", name, head=tuple(head), rows=shown, file=file)
         self.sections[-1].items.append(item)
 

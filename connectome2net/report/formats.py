@@ -31,6 +31,7 @@ class Variant(File):
     null: str | None = None
     network: str | None = None
     parameters: int | None = None
+    factors: dict[str, bool] | None = None
 
 
 class PlannedRun(File):
@@ -52,6 +53,7 @@ class ExperimentFile(File):
     reference: str
     variants: tuple[Variant, ...]
     runs: tuple[PlannedRun, ...]
+    why: str = ""
     seeds: tuple[int, ...] = ()
     preset: str | None = None
     quick: bool = False
@@ -69,14 +71,27 @@ class Summary(File):
     values: dict[str, float] = {}
 
 
+class Control(File):
+    """How much a null model changed, mean over the graphs that it drew; the matched radius is that of training."""
+
+    graphs: int
+    edges_changed: float
+    edges_changed_share: float | None = None
+    spectral_radius_before: float
+    spectral_radius_after: float
+    scale: float
+    spectral_radius_matched: float
+
+
 class VariantResult(File):
-    """The numbers of a variant."""
+    """The numbers of a variant; a metric is None where it cannot be had."""
 
     name: str
     runs: int
     failed: int = 0
     metrics: dict[str, Summary | None] = {}
     parameters: int | None = None
+    control: Control | None = None
 
 
 class Comparison(File):
@@ -165,11 +180,11 @@ class RunFile(File):
 
 
 class ClassScores(File):
-    """The numbers of one class."""
+    """The numbers of one class; None where it has no image."""
 
-    precision: float
-    recall: float
-    f1: float
+    precision: float | None
+    recall: float | None
+    f1: float | None
     images: int
     roc_auc: float | None = None
 
@@ -187,16 +202,16 @@ class Bin(File):
 class Calibration(File):
     """How well confidence tells accuracy."""
 
-    ece: float
+    ece: float | None
     bins: tuple[Bin, ...] = ()
 
 
 class Metrics(File):
-    """The numbers of some images."""
+    """The numbers of some images; None where there is no image."""
 
     images: int
-    accuracy: float
-    macro_f1: float
+    accuracy: float | None
+    macro_f1: float | None
     per_class: dict[str, ClassScores] = {}
     confusion: tuple[tuple[int, ...], ...] = ()
     roc_auc: float | None = None
@@ -208,7 +223,7 @@ class Disturbed(File):
     """The accuracy at one strength of a disturbance; 0 is none."""
 
     level: float
-    accuracy: float
+    accuracy: float | None
 
 
 class EvaluationFile(File):

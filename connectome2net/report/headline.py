@@ -18,15 +18,18 @@ def headline_of(study: Study) -> dict[str, Any]:
     """Return the texts of the headline.
 
     Returns:
-        ``title``; ``warnings``, sentences in a box; ``trained``, a sentence; ``number, number_words``, empty where
-        nothing was evaluated; ``conclusion``, sentences.
+        ``title, question``; ``warnings``, sentences in a box; ``trained``, a sentence; ``number, number_words``, empty
+        where nothing was evaluated; ``conclusion``, sentences.
     """
     metric, summary = main_number(study)
-    conclusion = list(study.results.conclusion) if study.results else []
+    conclusion = (
+        [text.replace("+-", "\N{PLUS-MINUS SIGN}") for text in study.results.conclusion] if study.results else []
+    )
     if study.results is None:
         conclusion = ["No comparison was computed, so this page says how good the networks are, not what made them so."]
     return {
         "title": study.experiment.name,
+        "question": study.experiment.why,
         "warnings": list(_warnings(study)),
         "trained": _trained(study),
         "number": percent(summary.mean) if summary else "",

@@ -61,8 +61,8 @@ def _add_confusion(page: Composition, study: Study, name: str) -> None:
         answers.draw_confusion(share_KK, classes),
         title=f"What {name} takes for what",
         caption=(
-            f"Percent of the {study.experiment.part} images of each class (row) that got each answer (column), mean "
-            f"over {count(len(tests), 'seed')}. "
+            f"Percent of the {study.experiment.part} images of each class (row) that got each answer (column), "
+            f"{'of 1 seed' if len(tests) == 1 else f'mean over {len(tests)} seeds'}. "
             f"The commonest mistake: {percent(often, 0)} of {right} are taken for {wrong}."
         ),
         alt=f"Confusion matrix of {count(len(classes), 'class').replace('classs', 'classes')}",
@@ -72,7 +72,8 @@ def _add_confusion(page: Composition, study: Study, name: str) -> None:
         ],
     )
     if scores := answers.class_scores(tests):
-        best, worst = (choose(scores, key=lambda row: row["f1"]) for choose in (max, min))
+        known = [row for row in scores if row["f1"] is not None]
+        best, worst = (choose(known, key=lambda row: row["f1"]) for choose in (max, min))
         page.add_chart(
             "classes",
             answers.draw_class_scores(scores),
@@ -88,7 +89,7 @@ def _add_confusion(page: Composition, study: Study, name: str) -> None:
 
 
 def _add_calibration(page: Composition, name: str, tests: list[Any]) -> None:
-    known = [test.calibration.ece for test in tests if test.calibration is not None]
+    known = [test.calibration.ece for test in tests if test.calibration and test.calibration.ece is not None]
     rows = answers.calibration_rows(tests)
     if not known or not any(row["images"] for row in rows):
         if tests:
@@ -113,7 +114,7 @@ def _add_calibration(page: Composition, name: str, tests: list[Any]) -> None:
 
 
 def _add_robustness(page: Composition, study: Study) -> None:
-    variants = [study.experiment.reference, *(v.name for v in study.experiment.variants)]
+    variants = [study.experiment.reference, *study.alone]
     measured = [name for name in dict.fromkeys(variants) if answers.robustness_of(study, name)]
     if not measured:
         page.leave_out("Robustness was not measured; c2n evaluate --robustness does it.")

@@ -26,6 +26,8 @@ LONGEST_NAME: Final = 24
 def ladder_rows(study: Study) -> list[dict[str, Any]]:
     """Return a row for each variant but the reference: what it is, and its difference as numbers and as places.
 
+    Variants of a factorial design are judged together, by the effects of their parts, and have no row.
+
     Returns:
         ``name, changes, keeps, destroys``, ``comparison`` (None where nothing could be compared), ``failed``
         (messages), and for its drawing ``low_at, mean_at, high_at``, in percent of the width between the outermost
@@ -36,7 +38,7 @@ def ladder_rows(study: Study) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for variant in study.experiment.variants:
         found = comparisons.get(variant.name)
-        if variant.name == study.experiment.reference and found is None:
+        if found is None and (variant.factors or variant.name == study.experiment.reference):
             continue
         row = variant.model_dump(include={"name", "changes", "keeps", "destroys", "network"})
         row |= {
@@ -109,6 +111,9 @@ def draw_effects(effects: Sequence[Effect]) -> Figure:
     shown = strongest_effects(effects)
     figure, (axes,) = new_chart(0.9 + 0.25 * len(shown))
     _draw_intervals(axes, [(" \N{MULTIPLICATION SIGN} ".join(e.term), e.effect, e.low, e.high) for e in shown])
+    main = sum(len(effect.term) == 1 for effect in shown)
+    if main < len(shown):
+        axes.axhline(main - 0.5, color=QUIET, linewidth=0.7, linestyle=(0, (4, 2)))
     axes.set_xlabel("effect of having the part, points")
     return figure
 
@@ -139,8 +144,8 @@ def metric_of(study: Study, variant: str, metric: str) -> Summary | None:
 
 
 def measured_variants(study: Study, metric: str) -> list[tuple[str, Summary]]:
-    """Return the variants that have a number, with it, in the order of the experiment."""
-    return [(item.name, found) for item in study.variants if (found := item.metrics.get(metric)) is not None]
+    """Return the variants judged by themselves that have a number, with it, in the order of the experiment."""
+    return [(name, found) for name in study.alone if (found := metric_of(study, name, metric)) is not None]
 
 
 def draw_accuracies(study: Study, metric: str) -> Figure:

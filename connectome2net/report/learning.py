@@ -42,8 +42,7 @@ def rows_of(study: Study) -> Iterator[dict[str, Any]]:
 
 def variants_with_curves(study: Study) -> list[str]:
     """Return the variants that have an epoch, the reference first."""
-    names = [variant.name for variant in study.experiment.variants]
-    names.sort(key=lambda name: name != study.experiment.reference)
+    names = sorted(study.alone, key=lambda name: name != study.experiment.reference)
     return [name for name in names if curves_of(study, name, "loss").size]
 
 
@@ -61,10 +60,11 @@ def draw_curves(study: Study, curve: Curve) -> Figure:
         if name != names[0]:
             axes.plot(_epochs(reference), _mean(reference), color=QUIET, linewidth=1, linestyle=(0, (4, 2)))
         axes.set_title(cut(name, 22), fontsize=9, loc="left")
-        axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=1))
         add_grid(axes)
-    for axes in panels[len(names) :]:
-        axes.set_visible(False)
+    for at, axes in enumerate(panels):
+        axes.set_visible(at < len(names))
+        axes.tick_params(labelbottom=at + columns >= len(names))
     figure.supxlabel("epoch", fontsize=9.5)
     figure.supylabel(f"validation {LABELS[curve]}", fontsize=9.5)
     return figure
@@ -74,7 +74,10 @@ def _draw_band(axes: Axes, table: FloatArray, colour: str) -> None:
     epochs = _epochs(table)
     marker = "o" if table.shape[1] == 1 else None
     if len(table) > 1:
-        axes.fill_between(epochs, np.nanmin(table, 0), np.nanmax(table, 0), color=colour, alpha=0.2, linewidth=0)
+        low, high = np.nanmin(table, 0), np.nanmax(table, 0)
+        axes.fill_between(epochs, low, high, color=colour, alpha=0.2, linewidth=0)
+        if len(epochs) == 1:  # a band of no width
+            axes.vlines(epochs, low, high, color=colour, alpha=0.4, linewidth=4)
     axes.plot(epochs, _mean(table), color=colour, linewidth=1.6, marker=marker, markersize=4)
 
 

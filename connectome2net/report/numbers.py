@@ -50,12 +50,13 @@ def _summarise_variant(name: str, runs: Sequence[Run]) -> VariantResult:
     mine = [run for run in runs if run.plan.variant == name]
     for run in mine:
         for metric, value in _metrics_of(run).items():
+            known = of_metric.setdefault(metric, {})
             if value is not None:
-                of_metric.setdefault(metric, {})[str(run.plan.seed)] = value
+                known[str(run.plan.seed)] = value
     records = [run.record for run in mine if run.record is not None]
     return VariantResult(
         name=name,
-        runs=len(records),
+        runs=len(mine),
         failed=sum(run.plan.status == "failed" for run in mine),
         metrics={metric: summarise(values) for metric, values in of_metric.items()},
         parameters=sum(records[0].parameters.values()) if records else None,

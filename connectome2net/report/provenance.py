@@ -5,11 +5,16 @@ Enters: a study. Leaves: pairs of words.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from connectome2net.report.formats import RunFile
 from connectome2net.report.study import Study
 
+FACES = "Goodfellow et al., Challenges in representation learning, arXiv 1307.0414 (2013)"
+VOTES = "Barsoum et al., Training deep networks for facial expression recognition, arXiv 1608.01041 (2016)"
+IMAGES = {"fer2013": (FACES,), "fer+": (FACES, VOTES)}
+"""What to cite for images, by the name of their data set."""
 SOFTWARE = "connectome2net: compile a connectome into a neural network that can be trained (see CITATION.cff)"
 
 
@@ -23,9 +28,9 @@ def facts_of(study: Study) -> list[tuple[str, str]]:
         "spec": _every(f"{r.spec} {r.spec_sha256}" for r in records[:1])
         if len({r.spec_sha256 for r in records}) == 1
         else "",
-        "data": _every(f"{r.dataset.name}, sha256 {r.dataset.digest}" for r in records),
-        "split": _every(_split(r) for r in records),
-        "notes on the data": _every(text for r in records for text in r.dataset.findings),
+        "data": _every(f"{name}, sha256 {', '.join(digests)}" for name, digests in _digests(records).items()),
+        "split": _split(records),
+        "notes on the data": " ".join(dict.fromkeys(_of_any_seed(t) for r in records for t in r.dataset.findings)),
         "versions": _every(", ".join(f"{name} {number}" for name, number in r.versions.items()) for r in records),
         "threads": _every(str(r.threads) for r in records if r.threads),
         "devices": _every(str(r.config.get("device")) for r in records if r.config.get("device")),
@@ -37,9 +42,30 @@ def facts_of(study: Study) -> list[tuple[str, str]]:
     return [(name, text) for name, text in facts.items() if text]
 
 
-def _split(record: RunFile) -> str:
-    data = record.dataset
-    return f"{data.train:,} to learn from, {data.validation:,} to choose the epoch, {data.test:,} to test"
+def _digests(records: list[RunFile]) -> dict[str, list[str]]:
+    """Return the digests of each data set: a split is another with each seed."""
+    found: dict[str, list[str]] = {}
+    for record in records:
+        known = found.setdefault(record.dataset.name, [])
+        if record.dataset.digest not in known:
+            known.append(record.dataset.digest)
+    return found
+
+
+def _split(records: list[RunFile]) -> str:
+    """Return how many images are for what; the parts of a split differ a little between seeds."""
+    purposes = {"train": "to learn from", "validation": "to choose the epoch", "test": "to test"}
+    texts = []
+    for part, purpose in purposes.items() if records else ():
+        sizes = [getattr(record.dataset, part) for record in records]
+        low, high = min(sizes), max(sizes)
+        texts.append(f"{low:,}{f' to {high:,}' if high > low else ''} {purpose}")
+    return ", ".join(texts)
+
+
+def _of_any_seed(text: str) -> str:
+    """Return a sentence about a split without the number of its seed, which is that of the run."""
+    return re.sub(r"\bseed \d+", "seed of the run", text)
 
 
 def _every(texts: Any) -> str:
@@ -47,11 +73,14 @@ def _every(texts: Any) -> str:
 
 
 def settings_of(study: Study) -> list[tuple[str, str]]:
-    """Return the settings of training of the reference."""
+    """Return the settings of training of the reference; which labels, where images have several."""
     first = study.trained
     if first is None or first.record is None:
         return []
-    return [(name.replace("_", " "), _words(value)) for name, value in first.record.config.items() if name != "seed"]
+    hidden = {"seed"} if first.record.dataset.name in IMAGES else {"seed", "labels"}
+    return [
+        (name.replace("_", " "), _words(value)) for name, value in first.record.config.items() if name not in hidden
+    ]
 
 
 def _words(value: Any) -> str:
@@ -66,8 +95,19 @@ def runs_of(study: Study) -> list[tuple[str, str, str, str]]:
 
 
 def citations_of(study: Study) -> list[str]:
-    """Return what to cite: the data, and the software."""
-    texts = list(study.spec.document.provenance.citation) if study.spec else []
-    if not texts and (first := study.trained) and (program := first.program()):
-        texts = list(program.get("origin", {}).get("citation", ()))
-    return [*texts, SOFTWARE]
+    """Return what to cite: the column and the images, where they were not drawn, and the software."""
+    images = dict.fromkeys(run.record.dataset.name for run in study.runs if run.record is not None)
+    return [
+        *_citations_of_column(study),
+        *dict.fromkeys(text for name in images for text in IMAGES.get(name, ())),
+        SOFTWARE,
+    ]
+
+
+def _citations_of_column(study: Study) -> tuple[str, ...]:
+    if study.spec is not None:
+        return () if study.spec.anatomy.synthetic else study.spec.document.provenance.citation
+    first = study.trained
+    if first is None or first.record is None or first.record.synthetic_column:
+        return ()
+    return tuple((first.program() or {}).get("origin", {}).get("citation", ()))

@@ -30,6 +30,9 @@ from connectome2net.spec import digest_document, read_spec
 EVALUATIONS = {"test": "evaluation.json", "validation": "validation.json"}
 """What `c2n evaluate` writes, by the images that it looked at."""
 
+UNDECIDING = frozenset({"seed", "device", "backend", "devices", "nodes", "tensorboard"})
+"""Settings that do not make two runs two variants: where a run was computed, and what was watched, decides nothing."""
+
 FIX = "name a folder that c2n experiment, c2n train or c2n evaluate wrote, such as experiments/smoke or runs/001"
 
 
@@ -109,7 +112,7 @@ def _named(found: list[tuple[Path, RunFile]]) -> list[PlannedRun]:
 
 
 def _mark(record: RunFile) -> str:
-    settings = {name: value for name, value in record.config.items() if name not in ("seed", "device", "backend")}
+    settings = {name: value for name, value in record.config.items() if name not in UNDECIDING}
     facts = json.dumps([record.program_sha256, record.dataset.digest, settings], sort_keys=True)
     return hashlib.sha256(facts.encode()).hexdigest()[:6]
 

@@ -97,6 +97,12 @@ class Study:
         return [run for run in self.runs if run.plan.variant == variant and run.record is not None]
 
     @property
+    def alone(self) -> list[str]:
+        """Variants that are judged by themselves: not those of a factorial design, whose effects say more."""
+        reference = self.experiment.reference
+        return [item.name for item in self.experiment.variants if not item.factors or item.name == reference]
+
+    @property
     def trained(self) -> Run | None:
         """The first trained run of the reference, or of anything."""
         return next(iter(self.runs_of(self.experiment.reference)), next((r for r in self.runs if r.record), None))

@@ -13,7 +13,7 @@ from typing import Any
 from markupsafe import Markup
 
 from connectome2net.errors import ReportError
-from connectome2net.report import column_sections, inside_sections, provenance, result_sections
+from connectome2net.report import column_sections, inside_sections, ladder_sections, provenance, result_sections
 from connectome2net.report.composing import Composition
 from connectome2net.report.headline import headline_of
 from connectome2net.report.inside_sections import Faces
@@ -45,12 +45,13 @@ def write_report(
         The path of the page.
 
     Raises:
-        ReportError: a folder is missing, is neither, or is damaged; the page cannot be written.
+        ReportError: a folder is missing, is neither, or is damaged; the page cannot be written, or its files would lie
+            among the runs.
         SpecError: the spec is not valid.
     """
     out = Path(out)
     study = read_study(paths, spec=spec)
-    _make_folder(out)
+    _make_folder(out, paths)
     page = compose(study, faces=faces)
     files = {f"{out.stem}/{name}": text for name, text in page.files.items()}
     _write_all(out, {**files, out.name: render(page, study, folder=out.stem)})
@@ -63,7 +64,7 @@ def compose(study: Study, *, faces: Faces | None = None) -> Composition:
     column_sections.compose_column(page, study)
     column_sections.compose_network(page, study)
     result_sections.compose_learning(page, study)
-    result_sections.compose_ladder(page, study)
+    ladder_sections.compose_ladder(page, study)
     result_sections.compose_accuracy(page, study)
     inside_sections.compose_answers(page, study, faces)
     inside_sections.compose_insides(page, study)
@@ -113,10 +114,14 @@ def _plotly() -> tuple[str, str]:
     return get_plotlyjs().replace("</script", "<\\/script"), get_plotlyjs_version()
 
 
-def _make_folder(out: Path) -> None:
+def _make_folder(out: Path, paths: Sequence[str | Path]) -> None:
     """Make the folder of the page and that of its files, before anything is drawn."""
+    folder = out.parent / out.stem
+    if folder.resolve() in {Path(path).resolve() for path in paths}:
+        what, fix = "the files of this page would lie among the runs", "give the page another name with --out"
+        raise ReportError(what, where=folder, wanted="a folder of their own", fix=fix)
     try:
-        (out.parent / out.stem).mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _no_place(out, error) from error
 

@@ -28,6 +28,10 @@ HOSTILE = "degree <script>alert(1)</script> \"two\" 'one' & $x$"
 """The name of a variant that wants to be markup."""
 
 SEEDS = (0, 1, 2)
+CONTROL = {
+    **{"graphs": 2, "edges_changed": 7654.25, "edges_changed_share": 0.884, "scale": 1.2},
+    **{"spectral_radius_before": 0.9, "spectral_radius_after": 0.75, "spectral_radius_matched": 0.9},
+}
 DIFFERENCE = {HOSTILE: -0.0317, "no augmentation": 0.0062}
 
 
@@ -115,6 +119,7 @@ def experiment_content(runs: list[dict[str, Any]]) -> dict[str, Any]:
         "format": "connectome2net.experiment",
         "format_version": 1,
         "name": "control-ladder",
+        "why": "What of the <b>wiring</b> makes a difference?",
         "preset": "control-ladder",
         "quick": True,
         "reference": "real",
@@ -149,10 +154,15 @@ def results_content(folder: Path, runs: list[dict[str, Any]]) -> dict[str, Any]:
             str(run["seed"]): json.loads((folder / run["folder"] / "evaluation.json").read_text())["test"]
             for run in done
         }
-        metrics = {metric: over_seeds({s: t[metric] for s, t in test.items()}) for metric in ("accuracy", "macro_f1")}
+        whole = ("accuracy", "macro_f1", "roc_auc", "balanced_accuracy")
+        metrics = {metric: over_seeds({s: t[metric] for s, t in test.items()}) for metric in whole}
+        metrics["ece"] = over_seeds({seed: 0.0625 + int(seed) / 100 for seed in test})
+        metrics |= dict.fromkeys(("accuracy_without_leaked_or_blank", "validation_accuracy"), metrics["accuracy"])
         metrics["seconds"] = over_seeds({seed: 1.5 for seed in test})
+        metrics["accuracy_without_leaked"] = None  # as where every test image leaks
         failed = sum(run["variant"] == name and run["status"] == "failed" for run in runs)
-        variants.append({"name": name, "runs": len(done), "failed": failed, "metrics": metrics, "parameters": 1000})
+        numbers = {"runs": len(done) + failed, "failed": failed, "metrics": metrics, "parameters": 1000}
+        variants.append({"name": name, "control": CONTROL if name == HOSTILE else None} | numbers)
     comparisons = [
         {
             **{"variant": name, "reference": "real", "n": 2, "difference": difference, "low": difference - 0.012},
@@ -184,7 +194,7 @@ def results_content(folder: Path, runs: list[dict[str, Any]]) -> dict[str, Any]:
         "variants": variants,
         "comparisons": comparisons,
         "factorial": {"effects": effects},
-        "conclusion": ["Rewiring costs 3.2 points.", "Augmentation makes no difference beyond \u00b11.8 points."],
+        "conclusion": ["Rewiring costs 3.2 points.", "Augmentation makes no difference beyond +-1.8 points."],
     }
 
 

@@ -130,6 +130,28 @@ def test_tables_scroll_by_themselves_and_take_the_keyboard(browser: Any, page: P
     assert all(window <= 400 and index == 0 for _, window, index in sizes)
 
 
+def test_no_table_is_wider_than_a_wide_window_gives(browser: Any, page: Path) -> None:
+    show(browser, page, width=1600)
+    script = "return [...document.querySelectorAll('.table .scroll')].map(e => [e.scrollWidth, e.clientWidth])"
+    sizes = browser.execute_script(script)
+    assert len(sizes) >= 4
+    assert all(content <= window for content, window in sizes), sizes
+
+
+@pytest.mark.parametrize("width", [400, 1600])
+def test_nothing_of_the_scene_is_cut(browser: Any, page: Path, width: int) -> None:
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    show(browser, page, width=width)
+    WebDriverWait(browser, 30).until(lambda _: near(picture(browser, "#scene"), EXCITATORY["light"]) > 40)
+    scene = picture(browser, "#scene")[3:-3, 3:-3]  # inside its border
+    quiet = np.abs(scene - 255).max(axis=2) > 60
+    assert quiet.sum() > 500
+    assert not quiet[:, :4].any()
+    assert not quiet[:, -4:].any()
+    assert not quiet[-8:].any()
+
+
 def test_print_has_the_column_from_the_side_and_no_controls(browser: Any, page: Path) -> None:
     show(browser, page, width=1600, scheme="dark", media="print")
     display = "return getComputedStyle(document.querySelector(arguments[0])).display"

@@ -28,7 +28,7 @@
   const symbols = ["diamond", "circle", "square"];
   const side = { eye: { x: 0.05, y: -2.3, z: 0.1 }, up: { x: 0, y: 0, z: 1 }, center: { x: 0, y: 0, z: 0 } };
   const above = { eye: { x: 0, y: -0.02, z: 2.1 }, up: { x: 0, y: 0, z: 1 }, center: { x: 0, y: 0, z: 0 } };
-  const start = { eye: { x: 1.45, y: -1.75, z: 0.35 }, up: { x: 0, y: 0, z: 1 }, center: { x: 0, y: 0, z: 0 } };
+  const start = { eye: { x: 1.6, y: -1.95, z: 0.4 }, up: { x: 0, y: 0, z: 1 }, center: { x: 0, y: 0, z: -0.08 } };
   let scene = null;
 
   function colourOf(key, at) {

@@ -1,0 +1,209 @@
+"""The section about what makes the difference: the ladder, what each control changed, the effects of parts.
+
+Enters: a study. Leaves: a section of the page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from connectome2net.report import ladder
+from connectome2net.report.composing import Composition
+from connectome2net.report.drawing import chart_style, to_svg
+from connectome2net.report.formats import Control, Effect
+from connectome2net.report.numbers import count, percent, points
+from connectome2net.report.study import Study
+
+LEVEL: Final = 0.05
+
+
+def compose_ladder(page: Composition, study: Study) -> None:
+    """Add the effects of parts, or the ladder; what controls changed; failed runs."""
+    page.open_section("ladder", "What makes the difference")
+    effects = study.results.factorial.effects if study.results and study.results.factorial else ()
+    rows = ladder.ladder_rows(study)
+    if effects:
+        _add_effects(page, effects)
+    if any(row["text"] for row in rows):
+        _add_ladder(page, study, rows)
+        _add_comparisons(page, study)
+    elif not effects:
+        page.leave_out("No variant was compared with another; c2n experiment trains variants and compares them.")
+    _add_controls(page, study)
+    if failed := [*ladder.failed_runs(study)]:
+        page.add_table(
+            "failed",
+            ("variant", "what it said"),
+            failed,
+            title=f"{count(len(failed), 'run')} failed",
+            caption="They are in no mean; a variant that fails often is not as good as its finished runs.",
+            rows=[{"variant": name, "error": message} for name, message in failed],
+        )
+
+
+def _add_ladder(page: Composition, study: Study, rows: list[dict[str, Any]]) -> None:
+    comparisons = study.results.comparisons if study.results else ()
+    reference = study.experiment.reference
+    clear = sum(bool(row["beyond"]) for row in rows)
+    with chart_style():
+        page.files["ladder.svg"] = to_svg(ladder.draw_ladder(comparisons))
+    page.add_drawn(
+        "ladder",
+        "ladder",
+        {"rows": rows, "ticks": ladder.ladder_ticks(study), "zero": _zero(study)},
+        title=f"Difference in {ladder.words_of(study.experiment.metric)} to {reference}, paired by seed",
+        caption=(
+            "A mark is the mean difference in points, its line the 95 % interval; left of zero is worse than "
+            f"{reference}. Of {count(len(comparisons), 'comparison')}, {_have(clear)} an interval that leaves zero out "
+            "(filled diamonds); these intervals are not corrected for the number of comparisons, the p values in the "
+            "table are."
+        ),
+        rows=_ladder_csv(rows),
+    )
+
+
+def _have(number: int) -> str:
+    return "none has" if number == 0 else "1 has" if number == 1 else f"{number} have"
+
+
+def _zero(study: Study) -> float:
+    low, high = ladder.ladder_range(study.results.comparisons if study.results else ())
+    return round(100 * -low / (high - low), 2)
+
+
+def _ladder_csv(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for row in rows:
+        found = row["comparison"]
+        numbers = found.model_dump() if found is not None else {"variant": row["name"]}
+        yield numbers | {name: row[name] for name in ("changes", "keeps", "destroys", "failed")}
+
+
+def _add_comparisons(page: Composition, study: Study) -> None:
+    comparisons = study.results.comparisons if study.results else ()
+    page.add_table(
+        "comparisons",
+        (
+            "variant",
+            "seeds",
+            "difference, points",
+            "95 % interval",
+            "bootstrap over images",
+            "effect size",
+            "p",
+            "p corrected",
+            "detectable, points",
+        ),
+        [
+            (
+                item.variant,
+                str(item.n),
+                points(item.difference, 2),
+                _interval(item.low, item.high),
+                _interval(item.bootstrap_low, item.bootstrap_high),
+                _number(item.effect_size),
+                _p(item.p),
+                _p(item.p_corrected),
+                f"{100 * item.detectable:.2f}" if item.detectable is not None else "",
+            )
+            for item in comparisons
+        ],
+        title="The same differences as numbers",
+        caption=(
+            "Detectable is the smallest difference that so many seeds could have seen; where it is larger than the "
+            "difference, finding none says little. The bootstrap is about other test images, for these networks as "
+            "they were trained; whether training again gives the same is told by the interval over seeds alone. An "
+            "effect size needs three seeds."
+        ),
+    )
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return "" if low is None or high is None else f"{points(low, 2)} to {points(high, 2)}"
+
+
+def _p(value: float | None) -> str:
+    return "" if value is None else "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _number(value: float | None, digits: int = 2) -> str:
+    return "" if value is None else f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}")
+
+
+def _add_controls(page: Composition, study: Study) -> None:
+    """Add what each control keeps, destroys and changed; variants that say the same share a row."""
+    found = {item.name: item.control for item in study.variants}
+    names: dict[tuple[str, ...], list[tuple[str, str]]] = {}
+    for variant in study.experiment.variants:
+        if variant.keeps or variant.destroys:
+            cells = ("; ".join(variant.keeps), "; ".join(variant.destroys), *_control_cells(found.get(variant.name)))
+            names.setdefault(cells, []).append((variant.name, variant.null or variant.name))
+    if not names:
+        return
+    page.add_table(
+        "rewired",
+        (
+            "control",
+            "keeps",
+            "destroys",
+            "edges changed",
+            "radius before",
+            "radius rewired",
+            "factor",
+            "radius matched",
+        ),
+        [(own[0][len(own) > 1], *cells) for cells, own in names.items()],
+        title="What each control keeps and destroys, and how much it changed",
+        caption=(
+            "Edges changed are counted among those that the network uses. Radius is the spectral radius of the initial "
+            "weights: before rewiring, and of the rewired edges, which carry the same weights. All of these are then "
+            "multiplied by one factor, so that the control begins to learn with the radius of the network that it is "
+            "compared with. Means over the graphs drawn, one for each seed."
+        ),
+        rows=[{"variant": name} | control.model_dump() for name, control in found.items() if control is not None],
+    )
+
+
+def _control_cells(control: Control | None) -> tuple[str, ...]:
+    if control is None:
+        return ("",) * 5
+    share = f" ({percent(control.edges_changed_share, 0)})" if control.edges_changed_share is not None else ""
+    radii = (control.spectral_radius_before, control.spectral_radius_after, control.spectral_radius_matched)
+    before, rewired, trained = (f"{radius:.3f}" for radius in radii)
+    return f"{control.edges_changed:,.0f}{share}", before, rewired, f"{control.scale:.3f}", trained
+
+
+def _add_effects(page: Composition, effects: Sequence[Effect]) -> None:
+    seen = sum(effect.p_corrected is not None and effect.p_corrected < LEVEL for effect in effects)
+    largest = max(effects, key=lambda effect: abs(effect.effect))
+    shown = ladder.strongest_effects(effects)
+    mixed = sum(bool(effect.aliases) for effect in effects)
+    alike = f" {mixed} of them cannot be told from others that the table file names." if mixed else ""
+    rest = (
+        f" The {len(effects) - len(shown)} smallest interactions are in the table file."
+        if len(shown) < len(effects)
+        else ""
+    )
+    with chart_style():
+        page.add_chart(
+            "effects",
+            ladder.draw_effects(effects),
+            title="What each part adds, and which parts depend on each other",
+            caption=(
+                "A mark is the effect of having a part, in points, averaged over the other parts, with its 95 % "
+                "interval; below the dashed line are interactions of two parts. The largest is "
+                f"{' and '.join(largest.term)}: {points(largest.effect)} points. Filled diamonds have an interval that "
+                f"leaves zero out; after the correction for {count(len(effects), 'effect')}, {_have(seen)} a p below "
+                f"{LEVEL:g}.{rest}{alike}"
+            ),
+            alt=f"Intervals of {len(shown)} effects",
+            rows=[
+                {**effect.model_dump(), **{key: _terms(getattr(effect, key)) for key in ("term", "aliases")}}
+                for effect in effects
+            ],
+        )
+
+
+def _terms(terms: tuple[str, ...] | tuple[tuple[str, ...], ...]) -> list[str]:
+    """Return each term as a word; an interaction joins its parts."""
+    return [term if isinstance(term, str) else " x ".join(term) for term in terms]
