@@ -17,6 +17,7 @@ with it, just as after a stop.
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import os
 import signal
@@ -27,6 +28,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor
 from torch.multiprocessing import get_context
 from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException
@@ -120,8 +122,14 @@ def _join(
     if processes.rank:
         training = resume(Path(folder), data, trust, processes)
     learn(training)
-    fabric.barrier()  # the first has written all
+    _part(fabric)
     return training.folder
+
+
+def _part(fabric: Fabric) -> None:
+    """Wait until the first process has written all, and end what connects the processes while Python still runs."""
+    fabric.barrier()
+    torch.distributed.destroy_process_group()
 
 
 def _spawn(fabric: Fabric, training: Training, learn: Learn, trust: bool) -> None:
@@ -164,6 +172,8 @@ def _work(fabric: Fabric, *, folder: Path, dataset: Dataset, learn: Learn, trust
     except C2NError as error:
         errors.put(error)
         raise
+    _part(fabric)
+    atexit.register(os._exit, 0)  # all is written; threads of gloo that outlive the interpreter may abort
 
 
 def _kill(children: set[Any]) -> None:
