@@ -5,13 +5,13 @@ Enters: a study. Leaves: a section of the page.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from connectome2net.report import ladder
 from connectome2net.report.composing import Composition
 from connectome2net.report.drawing import chart_style, to_svg
-from connectome2net.report.formats import Control, Effect
+from connectome2net.report.formats import Control, Effect, Variant
 from connectome2net.report.numbers import count, percent, points
 from connectome2net.report.study import Study
 
@@ -54,10 +54,10 @@ def _add_ladder(page: Composition, study: Study, rows: list[dict[str, Any]]) -> 
         {"rows": rows, "ticks": ladder.ladder_ticks(study), "zero": _zero(study)},
         title=f"Difference in {ladder.words_of(study.experiment.metric)} to {reference}, paired by seed",
         caption=(
-            "A mark is the mean difference in points, its line the 95 % interval; left of zero is worse than "
-            f"{reference}. Of {count(len(comparisons), 'comparison')}, {_have(clear)} an interval that leaves zero out "
-            "(filled diamonds); these intervals are not corrected for the number of comparisons, the p values in the "
-            "table are."
+            "A mark is the mean difference in points, its line the 95 % interval over seeds (Student's t); left of "
+            f"zero is worse than {reference}. Of {count(len(comparisons), 'comparison')}, {_have(clear)} an interval "
+            "that leaves zero out (filled diamonds); these intervals are not corrected for the number of comparisons, "
+            "the p values in the table are."
         ),
         rows=_ladder_csv(rows),
     )
@@ -133,35 +133,48 @@ def _number(value: float | None, digits: int = 2) -> str:
 def _add_controls(page: Composition, study: Study) -> None:
     """Add what each control keeps, destroys and changed; variants that say the same share a row."""
     found = {item.name: item.control for item in study.variants}
-    names: dict[tuple[str, ...], list[tuple[str, str]]] = {}
+    alike: dict[tuple[str, ...], list[Variant]] = {}
     for variant in study.experiment.variants:
         if variant.keeps or variant.destroys:
             cells = ("; ".join(variant.keeps), "; ".join(variant.destroys), *_control_cells(found.get(variant.name)))
-            names.setdefault(cells, []).append((variant.name, variant.null or variant.name))
-    if not names:
+            alike.setdefault(cells, []).append(variant)
+    if not alike:
         return
+    names = {cells: own[0].name if len(own) == 1 else own[0].null or own[0].name for cells, own in alike.items()}
+    controls = {names[cells]: found.get(own[0].name) for cells, own in alike.items()}
     page.add_table(
         "rewired",
         (
-            "control",
-            "keeps",
-            "destroys",
-            "edges changed",
-            "radius before",
-            "radius rewired",
-            "factor",
-            "radius matched",
+            *("control", "keeps", "destroys", "edges changed"),
+            *("radius before", "radius rewired", "factor", "radius matched"),
         ),
-        [(own[0][len(own) > 1], *cells) for cells, own in names.items()],
+        [(name, *cells) for cells, name in names.items()],
         title="What each control keeps and destroys, and how much it changed",
         caption=(
             "Edges changed are counted among those that the network uses. Radius is the spectral radius of the initial "
             "weights: before rewiring, and of the rewired edges, which carry the same weights. All of these are then "
-            "multiplied by one factor, so that the control begins to learn with the radius of the network that it is "
-            "compared with. Means over the graphs drawn, one for each seed."
+            "multiplied by one factor, so that the control begins to learn with the radius before rewiring. Means over "
+            f"the graphs drawn, one for each seed.{_furthest(controls)}"
         ),
         rows=[{"variant": name} | control.model_dump() for name, control in found.items() if control is not None],
     )
+
+
+def _furthest(controls: Mapping[str, Control | None]) -> str:
+    """Return which null model moved the radius most, and whether there is one that was not matched."""
+    known = {name: item for name, item in controls.items() if item is not None}
+    if not known:
+        return ""
+
+    def moved(name: str) -> float:
+        return abs(known[name].spectral_radius_after - known[name].spectral_radius_before)
+
+    most = max(known, key=moved)
+    before, after = known[most].spectral_radius_before, known[most].spectral_radius_after
+    text = f" Rewiring moved the radius most in {most}: {before:.3f} to {after:.3f}."
+    if any(abs(item.spectral_radius_matched - item.spectral_radius_before) > 1e-3 for item in known.values()):
+        text += " Where the last radius is not the first, weights were normalised anew and not matched."
+    return text
 
 
 def _control_cells(control: Control | None) -> tuple[str, ...]:

@@ -30,7 +30,7 @@ COLUMNS: Final = {
     "balanced_accuracy": "balanced accuracy, %",
     "ece": "calibration error",
     "accuracy_without_leaked": "without leaked, %",
-    "accuracy_without_leaked_or_blank": "nor blank ones, %",
+    "accuracy_without_leaked_or_blank": "without leaked or blank, %",
     "validation_accuracy": "validation, %",
 }
 
@@ -50,8 +50,8 @@ def compose_accuracy(page: Composition, study: Study) -> None:
             ladder.draw_accuracies(study, metric),
             title=f"{ladder.words_of(metric).capitalize()} of every seed",
             caption=(
-                "Dots are seeds; diamonds are means, their lines 95 % intervals of the mean. The highest mean is that "
-                f"of {best}: {percent(summary.mean)}."
+                "Dots are seeds; diamonds are means, their lines 95 % intervals of the mean (Student's t). The highest "
+                f"mean is that of {best}: {percent(summary.mean)}."
             ),
             alt=f"{ladder.words_of(metric)} of {count(len(rows), 'variant')}, a dot per seed",
             rows=_seed_rows(study),

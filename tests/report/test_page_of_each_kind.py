@@ -50,8 +50,19 @@ def test_each_control_has_a_row_of_what_it_keeps_destroys_and_changed(experiment
         "factor": "1.200",
         "radius matched": "0.900",
     }
+    assert table.caption.endswith(f" Rewiring moved the radius most in {HOSTILE}: 0.900 to 0.750.")
     (row,) = rows_of(page.parent / "report" / "rewired.csv")
     assert (row["variant"], float(row["edges_changed"]), float(row["scale"])) == (HOSTILE, 7654.25, 1.2)
+
+
+def test_weights_that_were_not_matched_are_told(experiment: Path, tmp_path: Path) -> None:
+    folder = copy_of(experiment, tmp_path)
+    results = json.loads((folder / "results.json").read_text())
+    results["variants"][1]["control"] |= {"scale": 1.0, "spectral_radius_matched": 0.75}
+    write(folder / "results.json", results)
+    table = item_of(compose(read_study([folder])), "rewired")
+    assert table is not None
+    assert table.caption.endswith("weights were normalised anew and not matched.")
 
 
 def test_a_control_that_was_not_drawn_yet_has_words_and_no_numbers(experiment: Path, tmp_path: Path) -> None:
@@ -89,6 +100,7 @@ def test_a_design_is_shown_by_its_effects_and_not_by_rungs(factorial: Path) -> N
     assert "after the correction for 2 effects, 1 has a p below 0.05" in effects.caption
     assert rewired is not None
     assert [row[0] for row in rewired.rows] == ["degree"]  # two variants, one null model
+    assert "moved the radius most in degree: " in rewired.caption
 
 
 def test_without_comparisons_effects_stand_alone(factorial: Path) -> None:
@@ -192,7 +204,7 @@ def test_a_number_that_cannot_be_had_is_a_dash(experiment: Path, tmp_path: Path)
     table = item_of(page, "variants")
     assert table is not None
     assert {row[table.head.index("without leaked, %")] for row in table.rows} == {DASH}
-    assert "nor blank ones, %" not in table.head
+    assert "without leaked or blank, %" not in table.head
     robust = page.files["robustness.csv"].splitlines()
     assert len(robust) > 2
 
