@@ -10,8 +10,10 @@ Enters: a plan, a spec, images. Leaves: ``experiments/NAME`` with
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,7 @@ from connectome2net.experiment.prepare import AnySpec, Experiment, prepare
 from connectome2net.experiment.progress import Watch
 from connectome2net.experiment.record import begin, refuse_others, write_record
 from connectome2net.experiment.results import summarise_experiment
-from connectome2net.experiment.work import LOCKS, Task, carry_out
+from connectome2net.experiment.work import LOCKS, Task, carry_out, carry_out_for
 from connectome2net.tasks import Dataset
 
 AGAIN = "give the same command again: finished runs are kept, and those that were stopped go on"
@@ -113,10 +115,11 @@ def _in_parallel(tasks: Sequence[Task], *, jobs: int | None, dask: str | None) -
     if not tasks:
         return
     jobs = min(jobs or joblib.cpu_count(), len(tasks))
+    work = carry_out if dask else partial(carry_out_for, os.getpid())  # workers of Dask look after themselves
     with _workers(jobs, dask) as how:
         parallel = joblib.Parallel(**how, batch_size=1, max_nbytes=None, return_as="generator_unordered")
         try:
-            yield from parallel(joblib.delayed(carry_out)(task) for task in tasks)
+            yield from parallel(joblib.delayed(work)(task) for task in tasks)
         except TerminatedWorkerError as error:
             raise ExperimentError(
                 "a process of this experiment was killed",

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import shutil
 import tempfile
 import threading
+import time
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,6 +36,7 @@ from connectome2net.train.checkpoint import write_atomically, write_json
 LOCKS: Final = ".locks"
 TRANSFORM: Final = "transform.json"
 NOTES: Final = "notes.txt"
+LOOK_S: Final = 1.0
 _one_at_a_time = threading.Lock()
 """Random numbers of a run come from torch's global generator, so that a process has one run at a time."""
 
@@ -76,10 +79,30 @@ class Task:
         return state_of(self.run, part=self.part, robustness=self.robustness)
 
 
+def carry_out_for(parent: int, task: Task) -> str:
+    """Carry a task out in the process of an experiment, ``parent``, or in a child of it that ends when it does."""
+    if os.getpid() != parent:
+        _end_with(parent)
+    return carry_out(task)
+
+
+@cache
+def _end_with(parent: int) -> None:
+    """End this process as soon as its parent is gone: nobody waits for its run, which can go on from here later."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(LOOK_S)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def carry_out(task: Task) -> str:
     """Make a run, or what is missing of it; an error ends up in its folder.
 
-    A process that outlived its experiment may still be at this run; then this one waits, and takes what that one made.
+    Another process, of an experiment that was killed or of another machine, may still be at this run; then this one
+    waits, and takes what that one made.
 
     Returns:
         The key.

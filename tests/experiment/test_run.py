@@ -1,5 +1,6 @@
 """Experiments: every run once, whatever happens in between; a run that fails is shown."""
 
+import contextlib
 import json
 import os
 import signal
@@ -215,14 +216,15 @@ from connectome2net.experiment.run import run_experiment
 from connectome2net.tasks.faces import faces
 if __name__ == "__main__":
     data = faces(train=84, validation=28, test=42, size=12)
-    run_experiment(PLAN, spec=twelve_cells("feedforward"), data=data, out=sys.argv[1], jobs=int(sys.argv[4]))
+    jobs, epochs = (int(word) or None for word in sys.argv[4:])
+    run_experiment(PLAN, spec=twelve_cells("feedforward"), data=data, out=sys.argv[1], jobs=jobs, epochs=epochs)
 """
 
 
-def start(folder: Path, script: Path, *, jobs: int) -> subprocess.Popen[bytes]:
+def start(folder: Path, script: Path, *, jobs: int, epochs: int = 0) -> subprocess.Popen[bytes]:
     script.write_text(CHILD)
     here = Path(__file__).parent
-    command = [sys.executable, str(script), str(folder), str(here), str(here.parent), str(jobs)]
+    command = [sys.executable, str(script), str(folder), str(here), str(here.parent), str(jobs), str(epochs)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     return subprocess.Popen(command, env=environment, start_new_session=True, stderr=subprocess.DEVNULL)
 
@@ -247,6 +249,30 @@ def test_a_killed_experiment_goes_on_with_the_same_bits(whole: Path, few_faces: 
     assert len(finished) < 6
     assert contents(small(few_faces, folder)) == contents(whole)
     assert {path: path.stat().st_mtime_ns for path in finished} == finished
+
+
+def test_processes_of_a_killed_experiment_end(tmp_path: Path) -> None:
+    """Their runs would take hours."""
+    child = start(tmp_path / "x", tmp_path / "child.py", jobs=2, epochs=100_000)
+    try:
+        wait_for_lines(child, tmp_path / "x", 4)
+        assert len(living(child.pid)) >= 3
+        child.kill()
+        child.wait()
+        end = time.monotonic() + 20
+        while left := living(child.pid):
+            assert time.monotonic() < end, left
+            time.sleep(0.1)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+
+
+def living(group: int) -> list[int]:
+    """The processes of a group that live."""
+    found = subprocess.run(["ps", "-eo", "pid=,pgid=,stat="], capture_output=True, text=True, check=True).stdout
+    rows = [line.split() for line in found.splitlines()]
+    return [int(pid) for pid, of, state in rows if int(of) == group and not state.startswith("Z")]
 
 
 @pytest.mark.slow
