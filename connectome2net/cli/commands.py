@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from connectome2net.cli.options import as_json, backend_option, print_json, spec_path, trust_option
+from connectome2net.cli.options import as_json, backend_option, print_json, spec_path, trust_option, write_told
 from connectome2net.errors import SpecError
 
 if TYPE_CHECKING:
@@ -85,12 +85,12 @@ def extract(source: str | None, out: Path, force: bool, **choices: Any) -> None:
     from connectome2net.cli.show import show_extraction
     from connectome2net.extract import extract as cut
     from connectome2net.sources import open_source
-    from connectome2net.spec import validate, write_spec
+    from connectome2net.spec import validate
 
     of_source = ("position_unit", "cells", "seed", "mapping", "engine", "master")
     tables = open_source(source, **{name: choices.pop(name) for name in of_source})
     spec = cut(tables, **choices)
-    path = write_spec(spec, out, force=force)
+    path = write_told(spec, out, force=force)
     show_extraction(spec, path)
     if issues := validate(spec):
         network = spec.network.name

@@ -1,15 +1,18 @@
-"""What several commands share: options, and how ``--json`` prints.
+"""What several commands share: options, how ``--json`` prints, how a spec is written.
 
-Enters: nothing. Leaves: decorators of commands; JSON on stdout.
+Enters: nothing. Leaves: decorators of commands; JSON on stdout; a spec, and a note where one lay there before.
 """
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from connectome2net.spec import Spec
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 spec_path = click.argument("spec", type=click.Path(path_type=Path), default=Path("spec.json"))
@@ -27,3 +30,18 @@ trust_option = click.option("--trust", is_flag=True, help="Run a model.py that w
 def print_json(content: Any) -> None:
     """Print plain data as JSON, for scripts."""
     click.echo(json.dumps(content, indent=1, ensure_ascii=False))
+
+
+def write_told(spec: Spec, out: Path, *, force: bool) -> Path:
+    """Write a spec, and say what became of one that lay there before."""
+    from connectome2net.spec import write_spec
+    from connectome2net.spec.write import spec_file
+
+    path = spec_file(out)
+    before = path.read_bytes() if path.is_file() else None
+    write_spec(spec, out, force=force)
+    if before is not None:
+        same = path.read_bytes() == before
+        words = "the same spec lay there already; nothing has changed" if same else "another spec was written over"
+        click.echo(f"note: {words}: {path}", err=True)
+    return path

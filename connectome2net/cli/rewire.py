@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from connectome2net.cli.options import write_told
+
 if TYPE_CHECKING:
     from connectome2net.spec import Spec
 
@@ -44,11 +46,11 @@ def _list_nulls(context: click.Context, _: click.Parameter, wanted: bool) -> Non
 @click.option("--list", is_flag=True, is_eager=True, expose_value=False, callback=_list_nulls, help="List null models.")
 def rewire(spec: Path, out: Path, force: bool, null: str, **choices: Any) -> None:
     """Make a control: the same network on edges that a null model rewired, with the same initial weights."""
-    from connectome2net.spec import read_spec, write_spec
+    from connectome2net.spec import read_spec
     from connectome2net.transform import rewire as change
 
     control = change(read_spec(spec), null, **choices)
-    path = write_spec(control, out, force=force)
+    path = write_told(control, out, force=force)
     _show(control, path)
 
 

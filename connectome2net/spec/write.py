@@ -34,12 +34,18 @@ def document_text(document: SpecDocument) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
+def spec_file(folder: str | Path) -> Path:
+    """Return where spec.json lies in a folder; a path of spec.json stands for its folder, as in ``read_spec``."""
+    path = Path(folder)
+    return path if path.name == "spec.json" else path / "spec.json"
+
+
 def write_spec(spec: Spec, folder: str | Path, *, force: bool = False) -> Path:
     """Write a spec and its tables.
 
     Args:
         spec: what to write.
-        folder: where; made if it is not there.
+        folder: where, or the spec.json to be; made if it is not there.
         force: write over another spec that lies there.
 
     Returns:
@@ -48,7 +54,8 @@ def write_spec(spec: Spec, folder: str | Path, *, force: bool = False) -> Path:
     Raises:
         SpecError: another spec or other tables lie there, or the folder is a file.
     """
-    folder = Path(folder)
+    path = spec_file(folder)
+    folder = path.parent
     # Digests anew, because another release of arrow writes the same table in other bytes.
     files = _table_files(spec.cells, spec.edges)
     document = _with_digests(spec.document, files, spec.cells, spec.edges)
@@ -64,7 +71,7 @@ def write_spec(spec: Spec, folder: str | Path, *, force: bool = False) -> Path:
     finally:
         for part in parts.values():
             part.unlink(missing_ok=True)
-    return folder / "spec.json"
+    return path
 
 
 def _table_files(cells: pa.Table, edges: pa.Table) -> dict[str, bytes]:

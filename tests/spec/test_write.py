@@ -30,6 +30,11 @@ def test_write_then_read_is_equal(tmp_path: Path, network: str) -> None:
     assert repr(spec) == f"Spec('twelve_cells_{network}', 12 cells, 37 edges)"
 
 
+def test_a_path_of_spec_json_stands_for_its_folder(tmp_path: Path) -> None:
+    assert write_spec(twelve_cells(), tmp_path / "a" / "spec.json") == tmp_path / "a" / "spec.json"
+    assert sorted(contents(tmp_path / "a")) == NAMES
+
+
 def test_specs_that_differ_are_not_equal() -> None:
     spec = twelve_cells()
     assert spec == twelve_cells()

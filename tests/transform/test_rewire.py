@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from columns import twelve_cells
 from graphs import with_pairs
 
@@ -15,7 +15,7 @@ import connectome2net
 from connectome2net import rewire
 from connectome2net.cli import c2n
 from connectome2net.compile.lower import lower
-from connectome2net.errors import TransformError
+from connectome2net.errors import SpecError, TransformError
 from connectome2net.spec import Spec, digest_document, read_spec, validate, write_spec
 from connectome2net.spec.tables import values
 from connectome2net.transform import NULLS
@@ -248,6 +248,22 @@ def test_the_command(tmp_path: Path) -> None:
     listed = CliRunner().invoke(c2n, ["rewire", "--list"]).output
     assert all(f"{name}: {null.text}" in listed for name, null in NULLS.items())
     assert RULES.keys() == NULLS.keys()
+
+
+def test_the_command_says_what_became_of_a_spec_that_lay_there(tmp_path: Path) -> None:
+    path, out = write_spec(twelve_cells("column"), tmp_path / "real"), tmp_path / "control" / "spec.json"
+
+    def give(*words: str) -> Result:
+        return CliRunner().invoke(c2n, ["rewire", str(path), "--null", "degree", "--out", str(out), *words])
+
+    assert give().stderr == ""
+    assert read_spec(out.parent) == connectome2net.rewire(twelve_cells("column"), "degree")
+    assert give().stderr == f"note: the same spec lay there already; nothing has changed: {out}\n"
+    other = give("--seed", "3")
+    assert isinstance(other.exception, SpecError)
+    assert "another spec lies here" in str(other.exception)
+    assert give("--seed", "3", "--force").stderr == f"note: another spec was written over: {out}\n"
+    assert read_spec(out) == connectome2net.rewire(twelve_cells("column"), "degree", seed=3)
 
 
 def test_radius_of_a_spec_by_hand() -> None:
