@@ -21,7 +21,7 @@ FACES_OF_A_CLASS = 3
 @click.option(
     "--out", "-o", default="report.html", show_default=True, type=click.Path(path_type=Path), help="The page."
 )
-@click.option("--spec", type=click.Path(path_type=Path), help="The column's spec, where no experiment holds it.")
+@click.option("--spec", type=click.Path(path_type=Path), help="The column's spec, where it does not lie beside runs/.")
 def report(paths: tuple[Path, ...], out: Path, spec: Path | None) -> None:
     """Write a page about an experiment, or about runs: one HTML file that loads nothing.
 

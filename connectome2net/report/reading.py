@@ -25,7 +25,7 @@ from connectome2net.report.formats import (
 )
 from connectome2net.report.numbers import summarise_runs
 from connectome2net.report.study import Run, Study
-from connectome2net.spec import digest_document, read_spec
+from connectome2net.spec import digest_document, open_spec, read_spec
 
 EVALUATIONS = {"test": "evaluation.json", "validation": "validation.json"}
 """What `c2n evaluate` writes, by the images that it looked at."""
@@ -40,8 +40,8 @@ def read_study(paths: Sequence[str | Path], *, spec: str | Path | None = None) -
     """Read an experiment, or runs.
 
     Args:
-        paths: one experiment folder; or run folders, or folders that hold them.
-        spec: the column's spec, where it does not lie in the experiment.
+        paths: one experiment folder; or run folders, or folders that hold them, or that hold ``runs/``.
+        spec: the column's spec, where it lies neither in the experiment nor beside the folder of the runs.
 
     Raises:
         ReportError: a folder is missing, is neither, is damaged, or the spec is not that of the runs.
@@ -57,7 +57,20 @@ def read_study(paths: Sequence[str | Path], *, spec: str | Path | None = None) -
         fix = f"c2n report {experiments[0]}"
         raise ReportError("a page shows one experiment", where=experiments[0], found=f"{len(folders)} folders", fix=fix)
     study = _read_experiment(folders[0]) if experiments else _read_runs(folders)
+    if spec is None and not experiments:
+        spec = _spec_beside(study)
     return _with_spec(study, Path(spec)) if spec is not None else study
+
+
+def _spec_beside(study: Study) -> Path | None:
+    """Return the spec that runs were made from, where it lies beside ``runs/``, as c2n demo leaves it."""
+    digests = {run.record.spec_sha256 for run in study.runs if run.record is not None}
+    homes = dict.fromkeys(run.folder.absolute().parent.parent for run in study.runs)
+    for path in (home / "spec.json" for home in homes):
+        spec, issues = open_spec(path) if path.is_file() else (None, [])
+        if spec is not None and not issues and digest_document(spec.document) in digests:
+            return path
+    return None
 
 
 def _read_experiment(folder: Path) -> Study:
@@ -73,7 +86,8 @@ def _read_experiment(folder: Path) -> Study:
 def _read_runs(folders: list[Path]) -> Study:
     found: list[Path] = []
     for folder in folders:
-        below = [folder] if (folder / "run.json").is_file() else sorted(p.parent for p in folder.glob("*/run.json"))
+        inside = [path for name in ("*/run.json", "runs/*/run.json") for path in folder.glob(name)]
+        below = [folder] if (folder / "run.json").is_file() else sorted(path.parent for path in inside)
         if not below:
             wanted = "experiment.json, run.json, or folders with run.json"
             raise ReportError("this is neither an experiment nor a run", where=folder, wanted=wanted, fix=FIX)

@@ -36,9 +36,9 @@ def write_report(
     folder that has the page's name. Equal folders give equal bytes. No image of a data set is read.
 
     Args:
-        paths: one experiment folder; or run folders, or folders that hold them.
+        paths: one experiment folder; or run folders, or folders that hold them, or that hold ``runs/``.
         out: the page; what lies there is written over.
-        spec: the column's spec, where it does not lie in the experiment.
+        spec: the column's spec, where it lies neither in the experiment nor beside the folder of the runs.
         faces: drawn faces by class, (n, rows, columns), uint8; shown as samples.
 
     Returns:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -290,6 +291,29 @@ def test_the_spec_of_other_runs_is_an_error(experiment: Path, tmp_path: Path) ->
     run = json.loads((experiment / "experiment.json").read_text())["runs"][0]["folder"]
     with pytest.raises(ReportError, match=r"no run was made from this spec\n(.*\n)*  wanted: sha256 [0-9a-f]{12}"):
         write_report([experiment / run], spec=path, out=tmp_path / "report.html")
+
+
+def test_the_spec_beside_the_runs_is_found(experiment: Path, tmp_path: Path) -> None:
+    """As c2n demo leaves them: spec.json, and runs/001 made from it. Another spec that lies there is not taken."""
+    from columns import twelve_cells
+
+    from connectome2net.spec import digest_document, read_spec, write_spec
+
+    first, second = (run["folder"] for run in json.loads((experiment / "experiment.json").read_text())["runs"][:2])
+    demo = tmp_path / "demo"
+    for name, folder in (("001", first), ("002", second)):
+        shutil.copytree(experiment / folder, demo / "runs" / name)
+    assert read_study([demo / "runs" / "001"]).spec is None
+    write_spec(twelve_cells(), demo)
+    assert read_study([demo / "runs" / "001"]).spec is None
+    write_spec(read_spec(experiment / "spec"), demo, force=True)
+    for paths in ([demo / "runs" / "001"], [demo / "runs"], [demo]):
+        study = read_study(paths)
+        assert study.spec == read_spec(experiment / "spec")
+        assert study.spec_sha256 == digest_document(read_spec(experiment / "spec").document)
+        assert len(study.runs) == (1 if paths[0].name == "001" else 2)
+    (demo / "edges.parquet").unlink()
+    assert read_study([demo]).spec is None
 
 
 def test_a_place_that_cannot_be_written_to_is_an_error(experiment: Path, tmp_path: Path) -> None:
