@@ -18,6 +18,7 @@ with it, just as after a stop.
 from __future__ import annotations
 
 import atexit
+import logging
 import multiprocessing
 import os
 import signal
@@ -29,6 +30,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor
 from torch.multiprocessing import get_context
 from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException
@@ -78,17 +80,25 @@ def train_together(
     return training.folder
 
 
+class _Strategy(DDPStrategy):
+    """How processes are connected, without banners; warnings are shown."""
+
+    def setup_environment(self) -> None:
+        """Connect this process to the others."""
+        logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+        super().setup_environment()
+
+
 def _fabric(config: TrainConfig, start_method: Any) -> Fabric:
     """Return what knows how to start the processes, or has joined those that were started."""
     from lightning_fabric import Fabric
-    from lightning_fabric.strategies.ddp import DDPStrategy
 
     try:
         fabric = Fabric(
             accelerator=find_device(config.device).type,
             devices=config.devices,
             num_nodes=config.nodes,
-            strategy=DDPStrategy(start_method=start_method, timeout=PATIENCE),
+            strategy=_Strategy(start_method=start_method, timeout=PATIENCE),
         )
         if start_method == "popen":
             fabric.launch()

@@ -62,7 +62,9 @@ def wait_for(run: Path, epochs: int, running: subprocess.Popen[str]) -> None:
         time.sleep(0.05)
 
 
-def test_the_run_of_two_processes(feedforward: Path, few_faces: Dataset, tmp_path: Path) -> None:
+def test_the_run_of_two_processes(
+    feedforward: Path, few_faces: Dataset, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     before = dict(os.environ)
     config = TrainConfig(epochs=2, batch=16, devices=2, device="cpu")
     run = train(feedforward, data=few_faces, config=config, out=tmp_path / "run")
@@ -72,6 +74,9 @@ def test_the_run_of_two_processes(feedforward: Path, few_faces: Dataset, tmp_pat
     assert {path.name for path in run.iterdir()} == {
         *("run.json", "metrics.jsonl", "best.safetensors", "last.safetensors", "compiled")
     }
+    shown = capfd.readouterr()
+    assert shown.out == ""
+    assert [line.partition(":")[0] for line in shown.err.splitlines()] == [str(run), "epoch 1/2", "epoch 2/2"]
 
 
 @pytest.mark.slow
@@ -162,6 +167,7 @@ def test_torchrun_starts_the_same(dale: Path, tmp_path: Path) -> None:
     done = subprocess.run([*torchrun, *script], cwd=tmp_path, env=environment(), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("run: validation accuracy") == 1
+    assert "distributed" not in done.stderr
     assert status(tmp_path / "run") == "finished"
     again = subprocess.run([*torchrun, *script], cwd=tmp_path, env=environment(), capture_output=True, text=True)
     assert again.returncode != 0
