@@ -44,7 +44,8 @@ class Conventional(Node):
         name: of the spec's network, and the kind of reference.
         reference: ``linear``: the readout sees the feature map itself; ``mlp``: dense layers stand where the column
             was; ``cnn``: further convolutions do.
-        wanted: how many trainable parameters it should have; null where its size is given.
+        wanted: how many trainable parameters it should have, or, of ``linear``, the network of the spec has; null where
+            an older release did not say it.
     """
 
     format: Literal["connectome2net.reference"] = FORMAT

@@ -94,7 +94,7 @@ def emit(program: Program | Conventional) -> str:
 def _emit_conventional(network: Conventional) -> str:
     counts = count_parameters(network)
     size = sum(counts.values())
-    wanted = [f"{network.wanted:,} were wanted: {size / network.wanted - 1:+.2%}"] if network.wanted else []
+    wanted = [_wanted(network.wanted, size, network.reference)] if network.wanted else []
     template = _environment().get_template(f"reference_v{network.template}.py.jinja")
     return template.render(
         network=network,
@@ -109,6 +109,12 @@ def _emit_conventional(network: Conventional) -> str:
         table=table,
         words=words,
     )
+
+
+def _wanted(wanted: int, size: int, kind: str) -> str:
+    if kind == "linear":
+        return f"the spec's network has {wanted:,}; a readout alone has no layers to spend them on"
+    return f"{wanted:,} were wanted: {size / wanted - 1:+.2%}"
 
 
 def _learning(program: Program) -> dict[str, Any]:

@@ -71,13 +71,13 @@ def lower_reference(spec: Spec, kind: Kind, *, parameters: int | None = None) ->
     """
     if kind not in get_args(Kind):
         raise CompileError("there is no such reference", found=kind, wanted=", ".join(get_args(Kind)))
-    linear = _network(spec, "linear")
-    if kind == "linear":
-        if parameters is not None:
-            fix = "leave --parameters out, or choose mlp or cnn"
-            raise CompileError("the size of a linear readout cannot be chosen", found=parameters, fix=fix)
-        return linear
+    if kind == "linear" and parameters is not None:
+        fix = "leave --parameters out, or choose mlp or cnn"
+        raise CompileError("the size of a linear readout cannot be chosen", found=parameters, fix=fix)
     wanted = sum(count_parameters(lower(spec)[0]).values()) if parameters is None else parameters
+    linear = _network(spec, "linear", wanted=wanted)
+    if kind == "linear":
+        return linear
     least = _size(linear)
     if wanted < least:
         raise CompileError(

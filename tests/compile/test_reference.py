@@ -147,6 +147,16 @@ def test_text_is_the_golden_text(spec: Spec, kind: Any) -> None:
     assert f" {size(network):,}\n" in text
 
 
+def test_a_linear_readout_says_that_it_has_nothing_to_spend_parameters_on(spec: Spec) -> None:
+    network = lower_reference(spec, "linear")
+    of_spec = size(lower(spec)[0])
+    line = f"    the spec's network has {of_spec:,}; a readout alone has no layers to spend them on\n"
+    assert network.wanted == of_spec
+    assert emit(network).count(line) == 1
+    before = network.model_copy(update={"wanted": None})  # as it was compiled when nothing was said of it
+    assert emit(before) == emit(network).replace(line, "")
+
+
 def test_golden_texts_are_formatted() -> None:
     files = [str(GOLDEN / f"{kind}_reference.py") for kind in REFERENCES]
     ruff = [sys.executable, "-m", "ruff", "format", "--check", "--isolated", "--line-length", "120", *files]

@@ -9,6 +9,7 @@ Spec twelve_cells_feedforward, sha256 67d23c6b0535cafce78f86307546799e981cfdb48c
     front_end                   390
     readout                     385
     together                    775
+    the spec's network has 617; a readout alone has no layers to spend them on
 
 Change the spec and compile again, rather than this file.
 """
