@@ -109,7 +109,7 @@ def _spread(found: Summary | None, metric: str) -> str:
     if found is None:
         return ""
     factor, digits = (100, 1) if metric in PERCENT else (1, 3)
-    sd = "" if found.sd is None else f"\n\N{PLUS-MINUS SIGN} {factor * found.sd:.{digits}f}"
+    sd = "" if found.sd is None else f"\n\N{PLUS-MINUS SIGN}\N{NO-BREAK SPACE}{factor * found.sd:.{digits}f}"
     return f"{factor * found.mean:.{digits}f}{sd}"
 
 

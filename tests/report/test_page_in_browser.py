@@ -130,8 +130,11 @@ def test_tables_scroll_by_themselves_and_take_the_keyboard(browser: Any, page: P
     assert all(window <= 400 and index == 0 for _, window, index in sizes)
 
 
-def test_no_table_is_wider_than_a_wide_window_gives(browser: Any, page: Path) -> None:
-    show(browser, page, width=1600)
+@pytest.mark.parametrize(("width", "media"), [(1600, ""), (720, "print")])
+def test_no_table_is_wider_than_a_wide_window_or_a_sheet_gives(
+    browser: Any, page: Path, width: int, media: str
+) -> None:
+    show(browser, page, width=width, media=media)
     script = "return [...document.querySelectorAll('.table .scroll')].map(e => [e.scrollWidth, e.clientWidth])"
     sizes = browser.execute_script(script)
     assert len(sizes) >= 4
