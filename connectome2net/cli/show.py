@@ -173,7 +173,8 @@ def show_evaluation(result: dict[str, Any]) -> None:
     } | result["parts"]
     for name, metrics in rows.items():
         scores = [_score(metrics[key]) for key in numbers] + [_score(metrics["calibration"]["ece"])]
-        _add(table, name, metrics["images"], f"{metrics['accuracy']:.2%}", *scores)
+        accuracy = f"{metrics['accuracy']:.2%}" if metrics["images"] else "-"
+        _add(table, name, metrics["images"], accuracy, *scores)
     console.print(table)
     _show_classes(console, whole)
     for kind, levels in result.get("robustness", {}).items():

@@ -29,8 +29,11 @@ def classification_metrics(logits_NK: Tensor, label_N: Tensor, classes: tuple[st
         Brodersen et al. 2010, doi 10.1109/ICPR.2010.764), ``macro_f1`` (the plain mean of F1 over classes that occur
         among labels or predictions), ``roc_auc`` (the plain mean over classes of the area under the curve of one class
         against the rest; Fawcett 2006, doi 10.1016/j.patrec.2005.10.010; None where there is one class only),
-        ``cross_entropy`` in nats, ``calibration``, ``per_class`` and ``confusion`` (rows are the right class).
+        ``cross_entropy`` in nats, ``calibration``, ``per_class`` and ``confusion`` (rows are the right class). Of no
+        image, every number is None.
     """
+    if not len(label_N):
+        return _of_no_image(classes)
     from torchmetrics.functional.classification import (
         multiclass_confusion_matrix,
         multiclass_f1_score,
@@ -59,6 +62,18 @@ def classification_metrics(logits_NK: Tensor, label_N: Tensor, classes: tuple[st
         "calibration": calibration(logits_NK, label_N),
         "per_class": {name: {key: scores[k] for key, scores in per_class.items()} for k, name in enumerate(classes)},
         "confusion": multiclass_confusion_matrix(logits_NK, label_N, num_classes=count).tolist(),
+    }
+
+
+def _of_no_image(classes: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "images": 0,
+        **dict.fromkeys(("accuracy", "balanced_accuracy", "macro_f1", "roc_auc", "cross_entropy")),
+        "calibration": {"ece": None, "bins": []},
+        "per_class": {
+            name: dict.fromkeys(("precision", "recall", "f1", "roc_auc")) | {"images": 0} for name in classes
+        },
+        "confusion": [[0] * len(classes) for _ in classes],
     }
 
 

@@ -53,6 +53,15 @@ def test_the_new_numbers_are_printed(asked: dict[str, Any]) -> None:
     assert "accuracy under lesion: no cells" in lines
 
 
+def test_numbers_of_no_image_are_a_dash(monkeypatch: pytest.MonkeyPatch) -> None:
+    nothing = classification_metrics(torch.zeros(0, 2), torch.zeros(0, dtype=torch.long), ("calm", "cross"))
+    found = result("test", robustness=False) | {"without_leaked": nothing}
+    monkeypatch.setattr(sys.modules["connectome2net.evaluate"], "evaluate", lambda *_, **__: found)
+    done = CliRunner().invoke(c2n, ["evaluate", "runs/001"])
+    assert done.exit_code == 0, done.output
+    assert "without those in training 0 - - - - -" in [" ".join(line.split()) for line in done.output.splitlines()]
+
+
 def test_another_part_is_named(asked: dict[str, Any]) -> None:
     done = CliRunner().invoke(c2n, ["evaluate", "runs/001", "--part", "validation"])
     assert done.exit_code == 0, done.output

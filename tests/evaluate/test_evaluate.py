@@ -65,6 +65,30 @@ def test_leaked_and_blank_images_are_set_apart(trained: Path, data: Dataset, mon
     assert result["parts"]["y"]["images"] == count - 9
 
 
+def test_where_every_image_leaks_nothing_can_be_said_of_the_others(trained: Path, data: Dataset) -> None:
+    test = replace(data.test, leaked_N=np.ones(len(data.test), dtype=bool))
+    evaluate(trained, data=replace(data, test=test))
+
+    def refuse(word: str) -> None:
+        raise AssertionError(f"{word} is no JSON")
+
+    found = json.loads((trained / "evaluation.json").read_text(), parse_constant=refuse)
+    assert found["test"]["accuracy"] is not None
+    nothing = found["without_leaked"]
+    assert nothing == found["without_leaked_or_blank"]
+    assert nothing.keys() == found["test"].keys()
+    assert (nothing["images"], nothing["accuracy"], nothing["macro_f1"]) == (0, None, None)
+    assert nothing["calibration"] == {"ece": None, "bins": []}
+    assert nothing["per_class"]["happy"] == {
+        "precision": None,
+        "recall": None,
+        "f1": None,
+        "roc_auc": None,
+        "images": 0,
+    }
+    assert np.array_equal(nothing["confusion"], np.zeros((7, 7)))
+
+
 def test_evaluation_is_written_beside_the_run(trained: Path, data: Dataset) -> None:
     result = evaluate(trained, data=data)
     assert json.loads((trained / "evaluation.json").read_text()) == result
