@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections import defaultdict
@@ -194,6 +195,13 @@ def test_functions_stay_short() -> None:
 def test_names_that_say_nothing_are_not_used() -> None:
     vague = {"utils", "helpers", "common", "misc", "base", "core", "manager"}
     assert not [path for path in modules() if path.stem in vague or path.parent.name in vague]
+
+
+def test_readme_installs_the_torch_that_was_tested() -> None:
+    tested, named = (
+        re.findall(r"\btorch==([\d.]+)", (ROOT / file).read_text()) for file in ("constraints.txt", "README.md")
+    )
+    assert named == tested
 
 
 def test_no_pickle_anywhere() -> None:

@@ -153,7 +153,10 @@ def _open_specs(plan: Plan, given: AnySpec | Sequence[AnySpec] | None) -> tuple[
 def _open_spec(spec: AnySpec, needs: str | None) -> Spec:
     """Read a spec that has the network that is needed."""
     network = needs or "column"
-    fix = f"make one with: c2n extract --column v1 --network {network} --source DIR; and name it with --spec"
+    fix = (
+        f"make one with: c2n extract --column v1 --network {network} --source DIR (--source synthetic for a drawn "
+        "column); and name it with --spec"
+    )
     if not isinstance(spec, Spec):
         if not Path(spec).exists():
             raise ExperimentError("there is no spec here", where=spec, fix=fix)

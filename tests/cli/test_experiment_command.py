@@ -13,6 +13,7 @@ from connectome2net.experiment import work
 from connectome2net.spec import write_spec
 from connectome2net.tasks.faces import faces
 
+EXAMPLE = Path(__file__).parents[2] / "examples" / "experiment.toml"
 PLAN = """
 name = "try"
 reference = "real"
@@ -75,6 +76,13 @@ def test_an_experiment_from_a_file(place: Path) -> None:
         assert f"{item['metrics']['accuracy']['mean']:.4f}" in line
     assert all(sentence in done.output for sentence in results["conclusion"])
     assert give("plan.toml", "--dry-run").output.splitlines()[-1] == "nothing is left to train"
+
+
+def test_the_example_is_ready_to_run_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = give(str(EXAMPLE), "--dry-run")
+    assert done.exit_code == 0, done.output
+    assert "9 variants x 5 seeds" in done.output
 
 
 def test_quick_is_said(place: Path) -> None:
