@@ -139,6 +139,12 @@ def test_no_table_is_wider_than_a_wide_window_or_a_sheet_gives(
     sizes = browser.execute_script(script)
     assert len(sizes) >= 4
     assert all(content <= window for content, window in sizes), sizes
+    lines = browser.execute_script(
+        "return [...document.querySelectorAll('th[scope=row]')].filter(e => e.textContent === 'no augmentation')"
+        ".map(e => { const r = document.createRange(); r.selectNodeContents(e); return r.getClientRects().length })"
+    )
+    assert len(lines) >= 2
+    assert max(lines) <= 2, "a word is broken"
 
 
 @pytest.mark.parametrize("width", [400, 1600])
