@@ -134,7 +134,7 @@ def compose_learning(page: Composition, study: Study) -> None:
         page.leave_out("No run has finished an epoch, so there are no learning curves.")
         return
     seeds = max(len(learning.curves_of(study, name, "loss")) for name in names)
-    band = "the band reaches from the lowest to the highest seed" if seeds > 1 else "there is one seed, so no band"
+    band = "is the mean over seeds, the band reaches from the lowest to the highest" if seeds > 1 else "is of one seed"
     best = _best(study, names[0])
     dashed = f"; dashed is {names[0]}" if len(names) > 1 else ""
     curves: tuple[tuple[learning.Curve, str], ...] = (("validation_accuracy", "Accuracy"), ("validation_loss", "Loss"))
@@ -144,7 +144,7 @@ def compose_learning(page: Composition, study: Study) -> None:
                 curve.replace("_", "-"),
                 learning.draw_curves(study, curve),
                 title=f"{words} on validation images, by epoch",
-                caption=f"A line is the mean over seeds, {band}{dashed}.{best if words == 'Accuracy' else ''}",
+                caption=f"A line {band}{dashed}.{best if words == 'Accuracy' else ''}",
                 alt=f"Validation {words.lower()} of {count(len(names), 'variant')} over epochs",
                 rows=learning.rows_of(study) if words == "Accuracy" else (),
             )
