@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from connectome2net.cli.options import as_json, backend_option, print_json, spec_path, trust_option, write_told
+from connectome2net.cli.options import as_json, backend_option, print_json, spec_path, told, trust_option, write_told
 from connectome2net.errors import SpecError
 
 if TYPE_CHECKING:
@@ -180,12 +180,13 @@ def compile_(spec: Path, out: Path, reference: Any, parameters: int | None) -> N
     if parameters is not None and reference is None:
         raise click.UsageError("--parameters is the size of a --reference; a network has that of its spec")
     valid = read_spec(spec)
-    if reference is None:
-        folder = _compile_network(valid, out)
-    else:
-        from connectome2net.compile.reference import compile_reference
+    with told(out / "program.json", "compiled network"):
+        if reference is None:
+            folder = _compile_network(valid, out)
+        else:
+            from connectome2net.compile.reference import compile_reference
 
-        folder = compile_reference(valid, reference, out=out, parameters=parameters)
+            folder = compile_reference(valid, reference, out=out, parameters=parameters)
     click.echo(f"{folder}/model.py  weights.safetensors  program.json")
 
 

@@ -51,6 +51,7 @@ def demo(out: Path) -> None:
     click.echo("\nNext:")
     for command, words in (
         (f"c2n inspect {out}/spec.json", "the column and its network at a glance"),
+        (f"c2n report {out}", "a page about it"),
         ("c2n extract --column v1 --source DIR", "your own tables; see README"),
         ("c2n compile && c2n train --data PATH", "on them, with FER-2013 or your images"),
     ):

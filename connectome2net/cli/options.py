@@ -1,11 +1,13 @@
-"""What several commands share: options, how ``--json`` prints, how a spec is written.
+"""What several commands share: options, how ``--json`` prints, what is said where something is written over.
 
-Enters: nothing. Leaves: decorators of commands; JSON on stdout; a spec, and a note where one lay there before.
+Enters: nothing. Leaves: decorators of commands; JSON on stdout; a spec; notes on stderr.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,11 +39,18 @@ def write_told(spec: Spec, out: Path, *, force: bool) -> Path:
     from connectome2net.spec import write_spec
     from connectome2net.spec.write import spec_file
 
-    path = spec_file(out)
+    with told(spec_file(out), "spec"):
+        return write_spec(spec, out, force=force)
+
+
+@contextmanager
+def told(path: Path, what: str) -> Iterator[None]:
+    """Say what became of a file that lay where another is written."""
     before = path.read_bytes() if path.is_file() else None
-    write_spec(spec, out, force=force)
+    yield
     if before is not None:
         same = path.read_bytes() == before
-        words = "the same spec lay there already; nothing has changed" if same else "another spec was written over"
+        words = (
+            f"the same {what} lay there already; nothing has changed" if same else f"another {what} was written over"
+        )
         click.echo(f"note: {words}: {path}", err=True)
-    return path

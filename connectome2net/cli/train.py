@@ -57,6 +57,7 @@ def train(
     from connectome2net.train import train as learn
     from connectome2net.train.config import read_config
     from connectome2net.train.processes import is_first
+    from connectome2net.train.run import read_run
 
     choices: dict[str, Any] = {"epochs": epochs, "seed": seed, "device": device, "devices": devices, "nodes": nodes}
     choices |= {
@@ -69,6 +70,8 @@ def train(
         given = {"config": config, **choices, "out": out}
         if ignored := [f"--{name.replace('_', '-')}" for name, value in given.items() if value is not None]:
             raise click.UsageError(f"--resume takes the run's own settings; leave out {', '.join(ignored)}")
+        if read_run(resume)["status"] == "finished":
+            click.echo(f"note: {resume} was finished already; nothing is left to train", err=True)
     else:
         _refuse_stale(compiled)
     settings = read_config(config, **choices)

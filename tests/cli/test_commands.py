@@ -128,7 +128,9 @@ def test_validate_compile_train_evaluate(chain: dict) -> None:
 def test_resume_of_a_finished_run_does_nothing_and_options_that_would_be_ignored_are_refused(chain: dict) -> None:
     folder = chain["folder"]
     before = (folder / "runs/001/metrics.jsonl").read_text()
-    assert run("train", "--resume", "runs/001", folder=folder).returncode == 0
+    again = run("train", "--resume", "runs/001", folder=folder)
+    assert again.returncode == 0
+    assert "note: runs/001 was finished already; nothing is left to train\n" in again.stderr
     assert (folder / "runs/001/metrics.jsonl").read_text() == before
     refused = run("train", "--data", "synthetic", "--backend", "fast", folder=folder)
     assert refused.returncode == 1
@@ -192,6 +194,17 @@ def test_a_compiled_network_beside_another_spec_is_not_trained(chain: dict, imag
     assert answer.returncode == 1
     assert re.search(r"made from another spec(.|\n)*c2n compile", answer.stderr)
     assert not (tmp_path / "runs").exists()
+
+
+def test_compile_says_what_became_of_a_network_that_lay_there(tmp_path: Path) -> None:
+    for name, network in (("one", "column"), ("other", "pairs")):
+        write_spec(twelve_cells(network), tmp_path / name)
+    answers = [run("compile", name, folder=tmp_path).stderr.splitlines() for name in ("one", "one", "other")]
+    assert answers == [
+        [],
+        ["note: the same compiled network lay there already; nothing has changed: compiled/program.json"],
+        ["note: another compiled network was written over: compiled/program.json"],
+    ]
 
 
 def test_the_demo_does_not_write_over_a_spec(chain: dict) -> None:
