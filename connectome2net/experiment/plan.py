@@ -117,7 +117,8 @@ def read_plan(plan: str | Path, *, quick: bool = False) -> Plan:
         return make_plan(_preset(str(plan)), where=f"preset {plan}", quick=quick)
     path = Path(plan)
     if not path.is_file():
-        fix = near(str(plan), preset_names()) or "examples/experiment.toml is one, with a comment for every key"
+        example = "a clone of the repository has one, examples/experiment.toml, with a comment for every key"
+        fix = near(str(plan), preset_names()) or example
         wanted = f"a TOML file, or one of {', '.join(preset_names())}"
         raise ExperimentError("there is no such plan", found=plan, wanted=wanted, fix=fix)
     try:

@@ -101,7 +101,7 @@ def test_a_file_that_is_no_plan(tmp_path: Path) -> None:
         ExperimentError, match=r"no such plan(.|\n)*smok\n(.|\n)*control-ladder(.|\n)*did you mean smoke"
     ):
         read_plan("smok")
-    with pytest.raises(ExperimentError, match=r"no such plan(.|\n)*examples/experiment.toml"):
+    with pytest.raises(ExperimentError, match=r"no such plan(.|\n)*a clone of the repository has one, examples/exp"):
         read_plan(tmp_path / "x.toml")
     (tmp_path / "x.toml").write_text("name = ")
     with pytest.raises(ExperimentError, match=r"cannot be read(.|\n)*x.toml"):
