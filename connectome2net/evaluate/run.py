@@ -20,6 +20,7 @@ from connectome2net.evaluate.robustness import robustness as measure_robustness
 from connectome2net.evaluate.tables import activity_table, prediction_table, weight_table, write_table
 from connectome2net.inside import examine
 from connectome2net.load import load
+from connectome2net.runtime.allocator import keep_freed_memory
 from connectome2net.runtime.device import find_device
 from connectome2net.tasks import Dataset, ImageSet, open_dataset
 from connectome2net.train.checkpoint import write_json
@@ -71,6 +72,7 @@ def evaluate(
     folder = Path(run)
     if part not in FILES:
         raise EvaluateError("there is no such part", where="part", found=part, wanted=" or ".join(FILES))
+    keep_freed_memory()
     record = read_run(folder)
     model = load(folder, trust=trust).to(find_device(device))
     data = _images(folder, record, model, data)

@@ -17,8 +17,8 @@ def keep_freed_memory() -> bool:
     """Let the C library keep what is freed; return whether it does.
 
     By default glibc often takes a large array from the system, which fills it with zeros page by page, and gives it
-    back at once: up to a quarter of a training step on a CPU. No number changes. The process stays as large as it ever
-    was.
+    back at once: up to a quarter of a training step on a CPU, and nearly half of an evaluation. No number changes. The
+    process stays as large as it ever was.
     """
     if platform.libc_ver()[0] != "glibc":
         return False
