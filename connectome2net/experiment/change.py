@@ -62,11 +62,12 @@ class Change(BaseModel):
         found = [f"spec {self.spec}"] if self.spec else []
         found += [f"without {path}" for path in self.without]
         found += [f"{path} = {value!r}" for path, value in self.set.items()]
-        found += [f"{self.subset:.0%} of the cells, nearest to the axis"] if self.subset else []
+        anew = ", weights normalised" * (self.weights == "normalised")
+        found += [f"{self.subset:.0%} of the cells, nearest to the axis{anew}"] if self.subset else []
         if self.null:
             given = {"fraction": self.fraction, "cells": self.cells}
             more = "".join(f", {name} {value:g}" for name, value in given.items() if value is not None)
-            found.append(f"edges: {self.null}{more}" + (", weights normalised" * (self.weights == "normalised")))
+            found.append(f"edges: {self.null}{more}{anew}")
         found += [f"network: {self.network}"] if self.network else []
         found += [f"training: {name} = {value!r}" for name, value in self.train.items()]
         return tuple(found)

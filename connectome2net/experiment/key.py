@@ -32,7 +32,7 @@ def run_key(spec: Spec, change: Change, config: TrainConfig, *, data: str) -> st
         data: digest of the images.
     """
     drawn = change.model_dump(include={"subset", "null", "fraction", "cells", "network"}, exclude_none=True)
-    if change.null is not None:
+    if change.null is not None or change.subset is not None:
         drawn["weights"] = change.weights
     content = {
         "spec": digest_document(spec.document),

@@ -24,6 +24,7 @@ CHANGED = {
     "another fraction": {"change": Change(name="a", null="remove", fraction=0.2)},
     "cells": {"change": Change(name="a", null="dense-core", cells=5)},
     "a subset": {"change": Change(name="a", subset=0.5)},
+    "its weights, too": {"change": Change(name="a", subset=0.5, weights="normalised")},
     "a network": {"change": Change(name="a", network="mlp")},
     "another network": {"change": Change(name="a", network="cnn")},
     "the seed": {"config": TrainConfig(seed=1)},
@@ -62,9 +63,15 @@ def test_whatever_determines_a_run_changes_its_key(monkeypatch: pytest.MonkeyPat
     assert len(set(keys.values())) == len(keys)
 
 
-def test_every_setting_of_training_is_in_the_key() -> None:
-    other: dict[str, Any] = {"augmentation": None, "schedule": "cosine", "optimiser": "adam", "label_smoothing": 0.2}
+def test_every_setting_of_training_is_in_the_key_but_curves_that_somebody_looks_at() -> None:
+    other = TrainConfig(
+        **{"epochs": 7, "batch": 7, "seed": 7, "learning_rate": 0.7, "strength_rate": 0.7, "weight_decay": 0.7},
+        **{"label_smoothing": 0.7, "clip": 0.7, "patience": 7, "validation_fraction": 0.7, "devices": 7, "nodes": 7},
+        **{"optimiser": "adam", "schedule": "cosine", "augmentation": None, "device": "cpu", "backend": "dense"},
+        **{"precision": "bf16", "labels": "ferplus", "skip_broken": True, "tensorboard": True},
+    )
     for name, field in TrainConfig.model_fields.items():
-        value = other.get(name, field.default + 1 if type(field.default) in (int, float) else None)
-        if value is not None or name == "augmentation":
-            assert key({"config": TrainConfig.model_construct(**{name: value})}) != key({}), name
+        value = getattr(other, name)
+        assert value != field.default, name
+        changed = key({"config": TrainConfig(**{name: value})}) != key({})
+        assert changed is (name != "tensorboard"), name
