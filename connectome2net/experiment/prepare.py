@@ -106,6 +106,7 @@ def prepare(
         SpecError: a spec is not valid.
         DataError: the images cannot be read.
     """
+    _open.cache_clear()  # other images may lie there by now
     preset = plan if isinstance(plan, str) and plan in preset_names() else None
     whole = make_plan({**plan}, quick=quick) if isinstance(plan, Mapping) else read_plan(plan, quick=quick)
     whole = whole.model_copy(update={"seeds": tuple(range(seeds))}) if seeds else whole
@@ -204,6 +205,7 @@ def _task(plan: Plan, variant: Variant, folder: Path, images: str | Dataset, *, 
         change=variant.change,
         config=config,
         data=images,
+        digest=digest,
         size=variant.spec.network.front_end.height,
         part=plan.part,
         robustness=plan.robustness,

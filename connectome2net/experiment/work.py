@@ -28,7 +28,7 @@ from connectome2net.evaluate.run import Part
 from connectome2net.experiment.change import Change, changed_spec
 from connectome2net.experiment.draw import compile_drawn, draw
 from connectome2net.experiment.state import FAILURE, State, has_begun, is_evaluated, is_trained, state_of
-from connectome2net.spec import Spec, read_spec
+from connectome2net.spec import read_spec
 from connectome2net.tasks import Dataset, open_dataset
 from connectome2net.train import TrainConfig, train
 from connectome2net.train.checkpoint import write_atomically, write_json
@@ -53,6 +53,7 @@ class Task:
         change: the variant.
         config: how it is trained, with the seed.
         data: images, or where they are.
+        digest: of the images as seed 0 splits them.
         size: side of the images in pixels.
         part: evaluate on the ``test`` or the ``validation`` images.
         robustness: evaluate under noise, blur, occlusion and lesions too.
@@ -65,6 +66,7 @@ class Task:
     change: Change
     config: TrainConfig
     data: str | Dataset
+    digest: str
     size: int
     part: Part
     robustness: bool
@@ -131,7 +133,7 @@ def _train(task: Task) -> None:
     is_control = change.null is not None or change.subset is not None
     if is_trained(run) and ((run / TRANSFORM).is_file() or not is_control):
         return
-    drawn = draw(changed_spec(_spec(task.spec), change), change, seed=task.config.seed)
+    drawn = draw(changed_spec(read_spec(task.spec), change), change, seed=task.config.seed)
     if has_begun(run):
         train(resume=run, data=_images(task), quiet=True)
     else:
@@ -149,19 +151,20 @@ def _images(task: Task) -> Dataset:
     if isinstance(task.data, Dataset):
         return task.data
     config = task.config
-    return _open(task.data, config.seed, config.validation_fraction, task.size, config.skip_broken, config.labels)
+    how = (config.validation_fraction, task.size, config.skip_broken, config.labels)
+    return _open(task.data, task.digest, config.seed, *how)
 
 
 @lru_cache(maxsize=1)
-def _open(data: str, seed: int, validation_fraction: float, size: int, skip_broken: bool, labels: Any) -> Dataset:
-    """Open images once in a process; runs come seed after seed, so that one data set is enough."""
+def _open(
+    data: str, _: str, seed: int, validation_fraction: float, size: int, skip_broken: bool, labels: Any
+) -> Dataset:
+    """Open images once in a process; runs come seed after seed, so that one data set is enough.
+
+    With their digest among what it is asked for, other images in the same place are not taken for those of before.
+    """
     how = {"validation_fraction": validation_fraction, "skip_broken": skip_broken, "labels": labels}
     return open_dataset(data, seed=seed, size=size, **how)
-
-
-@lru_cache(maxsize=2)
-def _spec(folder: Path) -> Spec:
-    return read_spec(folder)
 
 
 @contextlib.contextmanager

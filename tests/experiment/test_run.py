@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from columns import twelve_cells
 from filelock import FileLock
@@ -23,8 +24,8 @@ from connectome2net.experiment.estimate import estimate
 from connectome2net.experiment.prepare import prepare
 from connectome2net.experiment.progress import Watch
 from connectome2net.experiment.run import run_experiment
-from connectome2net.spec import read_spec, write_spec
-from connectome2net.tasks import Dataset
+from connectome2net.spec import digest_document, make_spec, read_spec, write_spec
+from connectome2net.tasks import Dataset, open_dataset
 from connectome2net.train.training import Training
 
 
@@ -103,6 +104,40 @@ def test_finished_work_is_never_repeated(
     small(few_faces, whole)
     assert contents(whole) == before
     assert {run["status"] for run in record_of(whole)["runs"]} == {"finished"}
+
+
+def test_another_spec_in_the_same_folder_is_what_its_runs_are_made_of(few_faces: Dataset, tmp_path: Path) -> None:
+    """In one process, as in a notebook."""
+    plan = PLAN | {"seeds": 1, "variant": PLAN["variant"][:1]}
+    spec = twelve_cells("feedforward")
+    for base in (spec, make_spec(spec.document, cells=spec.cells, edges=spec.edges.slice(1))):
+        folder = run_experiment(plan, spec=base, data=few_faces, out=tmp_path / "x", jobs=1)
+        record = record_of(folder)
+        made = json.loads((folder / record["runs"][0]["folder"] / "run.json").read_text())
+        assert made["spec_sha256"] == record["spec"]["digest"] == digest_document(base.document)
+
+
+def test_other_images_in_the_same_file_are_what_its_runs_learn_from(tmp_path: Path) -> None:
+    plan = PLAN | {"seeds": 1, "variant": PLAN["variant"][:1]}
+    data = tmp_path / "fer2013.csv"
+    keys = set()
+    for seed in (0, 1):
+        write_images(data, seed=seed)
+        folder = run_experiment(plan, spec=twelve_cells("feedforward"), data=data, out=tmp_path / "x", jobs=1)
+        record = record_of(folder)
+        made = json.loads((folder / record["runs"][0]["folder"] / "run.json").read_text())
+        assert made["dataset"]["digest"] == record["data"]["digest"] == open_dataset(data, size=12).digest
+        keys.add(record["runs"][0]["key"])
+    assert len(keys) == 2
+
+
+def write_images(path: Path, *, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    rows = [
+        f"{at % 7},{' '.join(map(str, rng.integers(256, size=48 * 48)))},{'PublicTest' if at % 4 == 0 else 'Training'}"
+        for at in range(140)
+    ]
+    path.write_text("\n".join(["emotion,pixels,Usage", *rows, ""]))
 
 
 def test_a_run_that_fails_is_shown_and_tried_again(
