@@ -15,6 +15,7 @@ from connectome2net.experiment.near import near
 from connectome2net.spec import Spec, digest_document, validate
 from connectome2net.spec.network import Network
 from connectome2net.spec.parse import fit
+from connectome2net.transform import NULLS
 
 Fraction = Annotated[float, Field(gt=0, le=1)]
 
@@ -99,6 +100,30 @@ def changed_spec(base: Spec, change: Change) -> Spec:
     found = "\n".join(map(str, issues))
     what = f"variant {change.name!r} makes no valid network"
     raise ExperimentError(what, found=found, fix="mend its `without` and `set`")
+
+
+def check_control(variant: Change, where: str) -> None:
+    """Check the control of a variant, which messages call ``where``.
+
+    Raises:
+        ExperimentError: there is no such control, or it is not given what it takes.
+    """
+    if variant.network is not None and variant.null is not None:
+        found, fix = f"{variant.network} and {variant.null}", "leave `null` or `network` out"
+        raise ExperimentError("a conventional network has no edges to rewire", where=where, found=found, fix=fix)
+    if variant.null is not None and variant.null not in NULLS:
+        fix = near(variant.null, NULLS)
+        raise ExperimentError(
+            "there is no such control", where=where, found=variant.null, wanted=", ".join(NULLS), fix=fix
+        )
+    takes = NULLS[variant.null].takes if variant.null is not None else ()
+    for key in ("fraction", "cells"):
+        given = getattr(variant, key) is not None
+        if given and key not in takes:
+            found, fix = f"{key} = {getattr(variant, key)}", f"leave `{key}` out"
+            raise ExperimentError(f"nothing here takes {key}", where=where, found=found, fix=fix)
+        if not given and key in takes and key != "cells":
+            raise ExperimentError(f"the control {variant.null} needs {key}", where=where, fix=f"add {key} = 0.2")
 
 
 def _switch_off(content: dict[str, Any], path: str, variant: str) -> None:

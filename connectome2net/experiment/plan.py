@@ -15,13 +15,14 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from connectome2net.errors import ExperimentError
-from connectome2net.experiment.change import Change
+from connectome2net.experiment.change import Change, check_control
 from connectome2net.experiment.factors import Kind, vary
 from connectome2net.experiment.near import near
 from connectome2net.train.config import TrainConfig
-from connectome2net.transform import NULLS
 
 MOST_SEEDS: Final = 10_000
+IMAGES: Final = ("labels", "skip_broken", "validation_fraction")
+"""Settings that choose the images of a seed."""
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Epochs = Annotated[int, Field(ge=1)]
 
@@ -164,11 +165,12 @@ def make_plan(content: dict[str, Any], *, where: str = "the plan", quick: bool =
         plan = plan.model_copy(update={"variants": (*made, *plan.variants)})
     _check_names(plan, where)
     for variant in plan.variants:
-        _check_control(variant, f"{where}: variant {variant.name!r}")
-        settings(plan, variant, where=where)
+        check_control(variant, f"{where}: variant {variant.name!r}")
+    _check_images(plan, where)
     if quick and plan.quick.variants:
         kept = tuple(variant for variant in plan.variants if variant.name in plan.quick.variants)
         plan = plan.model_copy(update={"variants": kept})
+        _check_names(plan, f"{where}, quick")
     return plan
 
 
@@ -262,20 +264,15 @@ def _check_names(plan: Plan, where: str) -> None:
                 )
 
 
-def _check_control(variant: Change, where: str) -> None:
-    if variant.network is not None and variant.null is not None:
-        found, fix = f"{variant.network} and {variant.null}", "leave `null` or `network` out"
-        raise ExperimentError("a conventional network has no edges to rewire", where=where, found=found, fix=fix)
-    if variant.null is not None and variant.null not in NULLS:
-        fix = near(variant.null, NULLS)
-        raise ExperimentError(
-            "there is no such control", where=where, found=variant.null, wanted=", ".join(NULLS), fix=fix
-        )
-    takes = NULLS[variant.null].takes if variant.null is not None else ()
-    for key in ("fraction", "cells"):
-        given = getattr(variant, key) is not None
-        if given and key not in takes:
-            found, fix = f"{key} = {getattr(variant, key)}", f"leave `{key}` out"
-            raise ExperimentError(f"nothing here takes {key}", where=where, found=found, fix=fix)
-        if not given and key in takes and key != "cells":
-            raise ExperimentError(f"the control {variant.null} needs {key}", where=where, fix=f"add {key} = 0.2")
+def _check_images(plan: Plan, where: str) -> None:
+    first, *others = ((variant, settings(plan, variant, where=where)) for variant in plan.variants)
+    for variant, config in others:
+        for name in IMAGES:
+            if (found := getattr(config, name)) != (wanted := getattr(first[1], name)):
+                raise ExperimentError(
+                    "a variant sees other images than the others",
+                    where=f"{where}: variant {variant.name!r}: train.{name}",
+                    found=repr(found),
+                    wanted=f"{wanted!r}, as {first[0].name!r}: runs of a seed are compared on the same images",
+                    fix="set it in the plan's `train`, or make another experiment",
+                )

@@ -45,6 +45,15 @@ def test_a_plan_is_what_it_says() -> None:
     assert make_plan(PLAN | {"seeds": [5, 3]}).seeds == (5, 3)
 
 
+def test_a_change_in_words() -> None:
+    change = Change(name="a", subset=0.5, null="remove", fraction=0.2, weights="normalised", train={"epochs": 3})
+    assert change.words() == (
+        "50% of the cells, nearest to the axis, weights normalised",
+        "edges: remove, fraction 0.2, weights normalised",
+        "training: epochs = 3",
+    )
+
+
 def test_settings_of_a_variant_overrule_those_of_the_plan_and_the_command_line_both() -> None:
     plan = make_plan(with_variant(train={"epochs": 5, "batch": 8}) | {"train": {"epochs": 3, "augmentation": False}})
     odd = plan.variants[1]
@@ -87,6 +96,12 @@ def test_settings_of_a_variant_overrule_those_of_the_plan_and_the_command_line_b
         (with_variant(train={"epocs": 3}), r"setting(.|\n)*variant 'odd': train.epocs(.|\n)*did you mean epochs"),
         (PLAN | {"train": {"epochs": 0}}, r"setting(.|\n)*the plan: train.epochs(.|\n)*greater than or equal to 1"),
         (PLAN | {"train": {"seed": 3}}, r"no seed of its own(.|\n)*`seeds`"),
+        (
+            with_variant(train={"labels": "ferplus"}) | {"train": {"labels": "fer2013"}},
+            r"sees other images(.|\n)*variant 'odd': train.labels\n  found:  'ferplus'\n  wanted: 'fer2013', as 'real'",
+        ),
+        (with_variant(train={"skip_broken": True}), r"sees other images(.|\n)*train.skip_broken\n  found:  True"),
+        (with_variant(train={"validation_fraction": 0.2}), r"other images(.|\n)*validation_fraction\n  found:  0.2"),
         (PLAN | {"design": "factorial"}, r"\[\[factor\]\] and `design` go together"),
         (PLAN | {"factor": [{"name": "noise"}]}, r"\[\[factor\]\] and `design` go together"),
     ],
@@ -94,6 +109,15 @@ def test_settings_of_a_variant_overrule_those_of_the_plan_and_the_command_line_b
 def test_every_mistake_is_named(plan: dict[str, Any], words: str) -> None:
     with pytest.raises(ExperimentError, match=words):
         make_plan(plan)
+
+
+@pytest.mark.parametrize("left", [["quiet"], ["real", "loud"]])
+def test_what_quick_leaves_has_its_references(left: list[str]) -> None:
+    variants = [*PLAN["variant"], {"name": "loud", "reference": "quiet"}]
+    plan = PLAN | {"variant": variants, "quick": {"variants": left}}
+    make_plan(plan)
+    with pytest.raises(ExperimentError, match=r"no such variant\n  where:  the plan, quick: .*reference\n  found:  "):
+        make_plan(plan, quick=True)
 
 
 def test_a_file_that_is_no_plan(tmp_path: Path) -> None:
