@@ -70,6 +70,7 @@ def count_runs(record: dict[str, Any]) -> Counter[str]:
 def _variant(variant: Variant, reference: str) -> dict[str, Any]:
     change = variant.change
     nulls = [NULLS[name] for name in ("subset" if change.subset else None, change.null) if name is not None]
+    nulls = nulls if change.weights == "matched" else [null.normalised() for null in nulls]
     return {
         "name": change.name,
         "why": change.why,

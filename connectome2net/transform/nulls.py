@@ -5,10 +5,14 @@ Enters: nothing. Leaves: ``NULLS``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-MULTISET: Final = "the multiset of synapse counts, sizes and weights"
+CARRIED: Final = "synapse counts, sizes and, up to one factor, weights"
+MULTISET: Final = f"the multiset of {CARRIED}"
+SUMS: Final = "the summed weights of each postsynaptic cell"
+ANEW: Final = "the weights before learning, which are normalised anew"
+WHO: Final = "who is connected to whom"
 ALL_ELSE: Final = "every other structure: degrees, reciprocity, distances, motifs"
 
 
@@ -19,7 +23,7 @@ class Null:
     Attributes:
         name: as the command line and a TOML file of experiments call it.
         text: what becomes of the edges, in words that stand behind its name.
-        keeps: what a control shares with the spec that it is made from.
+        keeps: what a control shares with the spec that it is made from, its weights matched.
         destroys: what it does not.
         takes: which of ``fraction`` and ``cells`` it takes.
         reference: where it comes from.
@@ -32,33 +36,39 @@ class Null:
     takes: tuple[str, ...] = ()
     reference: str = ""
 
+    def normalised(self) -> Null:
+        """Return what holds where weights do not go with their edges, but are normalised anew for each cell."""
+        keeps = tuple(text.replace(CARRIED, "synapse counts and sizes") for text in self.keeps)
+        destroys = tuple(text for text in self.destroys if text != SUMS)
+        return replace(self, keeps=keeps, destroys=destroys if keeps == self.keeps else (*destroys, ANEW))
+
 
 _ALL: Final = (
     Null(
         "erdos-renyi",
         "edges drawn at random, not measured",
         ("the number of edges", MULTISET),
-        ("how many edges each pair of populations has", ALL_ELSE),
+        ("how many edges each pair of populations has", SUMS, ALL_ELSE),
         reference="Erdos and Renyi 1959, Publicationes Mathematicae 6, 290",
     ),
     Null(
         "erdos-renyi-pairs",
         "edges drawn at random within pairs of populations, not measured",
         ("the number of edges of each pair of populations", f"{MULTISET} of each pair of populations"),
-        (ALL_ELSE,),
+        (SUMS, ALL_ELSE),
         reference="Holland, Laskey and Leinhardt 1983, doi 10.1016/0378-8733(83)90021-7",
     ),
     Null(
         "all-to-all",
         "every cell connected with every other of the populations that a projection connects, not measured",
-        ("the measured edges, and which pairs of populations have edges",),
-        ("that most pairs of cells have no edge: degrees, reciprocity, distances, motifs",),
+        (f"the measured edges with their {CARRIED}", "which pairs of populations have edges"),
+        ("that most pairs of cells have no edge: degrees, reciprocity, distances, motifs", SUMS),
     ),
     Null(
         "degree",
         "edges rewired, not measured",
-        ("the in- and out-degree of each cell", "the weights of each presynaptic cell"),
-        ("who is connected to whom", "how many edges each pair of populations has", "reciprocity, distances, motifs"),
+        ("the in- and out-degree of each cell", f"the {CARRIED} of each presynaptic cell"),
+        (WHO, SUMS, "how many edges each pair of populations has", "reciprocity, distances, motifs"),
         reference="Maslov and Sneppen 2002, doi 10.1126/science.1065103",
     ),
     Null(
@@ -66,9 +76,9 @@ _ALL: Final = (
         "edges rewired within pairs of populations, not measured",
         (
             "the in- and out-degree of each cell from and to each population",
-            "the weights of each presynaptic cell onto each population",
+            f"the {CARRIED} of each presynaptic cell onto each population",
         ),
-        ("who is connected to whom", "reciprocity, distances, motifs"),
+        (WHO, SUMS, "reciprocity, distances, motifs"),
         reference="Maslov and Sneppen 2002, doi 10.1126/science.1065103",
     ),
     Null(
@@ -76,9 +86,9 @@ _ALL: Final = (
         "edges rewired, not measured",
         (
             "the in- and out-degree of each cell, and with how many it is connected both ways",
-            "the weights of each presynaptic cell",
+            f"the {CARRIED} of each presynaptic cell",
         ),
-        ("who is connected to whom", "how many edges each pair of populations has", "distances, motifs of three cells"),
+        (WHO, SUMS, "how many edges each pair of populations has", "distances, motifs of three cells"),
         reference="Maslov and Sneppen 2002, doi 10.1126/science.1065103; Roberts and Coolen 2012, "
         "doi 10.1103/PhysRevE.85.046103",
     ),
@@ -90,7 +100,7 @@ _ALL: Final = (
             f"{MULTISET} of each of them",
             "the edges of cells without a position",
         ),
-        ("the in- and out-degree of each cell", "who is connected to whom", "reciprocity, motifs"),
+        ("the in- and out-degree of each cell", WHO, SUMS, "reciprocity, motifs"),
     ),
     Null(
         "types",
@@ -111,8 +121,8 @@ _ALL: Final = (
     Null(
         "counts",
         "synapse counts, sizes and weights permuted over the edges; who is connected to whom as before",
-        ("who is connected to whom", MULTISET),
-        ("how strong each connection is", "the summed weights of each cell"),
+        (WHO, MULTISET),
+        ("how strong each connection is", SUMS),
     ),
     Null(
         "transpose",
@@ -122,23 +132,23 @@ _ALL: Final = (
             MULTISET,
             "the edges of pairs of populations that the network connects one way only",
         ),
-        ("the direction of edges", "the sign of an edge where its new presynaptic cell has another"),
+        ("the direction of edges", SUMS, "the sign of an edge where its new presynaptic cell has another"),
     ),
     Null(
         "remove",
         "edges removed at random; the others as before",
-        ("the edges that stay, and their weights up to one factor",),
-        ("a fraction of the edges", "degrees and density"),
+        (f"the edges that stay, with their {CARRIED}",),
+        ("a fraction of the edges", SUMS, "degrees and density"),
         takes=("fraction",),
     ),
     Null(
         "add",
         "edges added at random to the measured ones",
         (
-            "all measured edges, and their weights up to one factor",
+            f"all measured edges, with their {CARRIED}",
             "the share of each pair of populations in the edges",
         ),
-        ("degrees and density", "reciprocity, distances, motifs, as far as new edges change them"),
+        ("degrees and density", SUMS, "reciprocity, distances, motifs, as far as new edges change them"),
         takes=("fraction",),
     ),
     Null(
@@ -147,16 +157,16 @@ _ALL: Final = (
         (
             "the share of each population in the cells",
             "about the number of edges, unless cells are given",
-            "the measured edges between its cells",
+            f"the measured edges between its cells, with their {CARRIED}",
         ),
-        ("most cells", "sparseness: who is connected to whom"),
+        ("most cells", SUMS, "sparseness: who is connected to whom"),
         takes=("cells",),
     ),
     Null(
         "subset",
         "the cells nearest to the axis of the column; edges as before",
-        ("the edges between these cells, and their weights up to one factor",),
-        ("all other cells and their edges", "cells without a position"),
+        (f"the edges between these cells, with their {CARRIED}",),
+        ("all other cells and their edges", SUMS, "cells without a position"),
         takes=("fraction",),
     ),
 )

@@ -77,6 +77,7 @@ def rewire(
             or no room for what is asked.
     """
     chosen = _check(null, weights, seed, fraction=fraction, cells=cells)
+    chosen = chosen if weights == "matched" else chosen.normalised()
     amount = cells if "cells" in chosen.takes else fraction
     parent = spec
     if weights == "matched":

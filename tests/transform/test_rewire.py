@@ -19,6 +19,7 @@ from connectome2net.errors import SpecError, TransformError
 from connectome2net.spec import Spec, digest_document, read_spec, validate, write_spec
 from connectome2net.spec.tables import values
 from connectome2net.transform import NULLS
+from connectome2net.transform.nulls import ANEW, SUMS
 from connectome2net.transform.radius import spectral_radius
 from connectome2net.transform.rewire import RULES
 from connectome2net.transform.weights import carry_weights, weights_of_edges
@@ -91,6 +92,27 @@ def test_normalised_weights_are_computed_anew(null: str) -> None:
     assert done.spectral_radius_after == pytest.approx(radius(dense_weights(control), free=False), rel=1e-5)
     sums = abs(dense_weights(control)).sum(1)
     assert np.allclose(sums[sums > 0], 1)
+
+
+AMOUNTS = {"remove": 0.2, "add": 0.2, "subset": 0.5}
+
+
+@pytest.mark.parametrize("null", NULLS)
+def test_claims_about_weights_hold_for_either_kind(null: str) -> None:
+    """In this column the weights onto each cell add up to 1."""
+    spec = read_spec("examples/small_column")
+    for weights in ("matched", "normalised"):
+        control = rewire(spec, null, fraction=AMOUNTS.get(null), weights=weights)
+        done, weight = control.document.provenance.transforms[-1], weights_of_edges(control)
+        sums = np.bincount(values(control.edges, "post_index"), weight)
+        one = np.allclose(sums[sums > 0], done.scale)
+        assert one is (SUMS not in done.destroys), weights
+        assert one or weights == "matched"
+        known = np.unique(weights_of_edges(spec))
+        at = np.clip(np.searchsorted(known, weight / done.scale), 1, len(known) - 1)
+        carried = np.allclose(np.minimum(*(abs(known[at - side] - weight / done.scale) for side in (0, 1))), 0)
+        assert carried is (ANEW not in done.destroys), weights
+        assert any("weights" in text for text in done.keeps) is (carried and null != "types"), weights
 
 
 def test_the_radius_of_random_weights_is_that_of_their_variances() -> None:
@@ -236,7 +258,7 @@ def test_the_command(tmp_path: Path) -> None:
     done = CliRunner().invoke(c2n, ["rewire", str(path), "--null", "degree", "--seed", "3", "-o", str(out)])
     assert done.exit_code == 0, done.output
     assert "CONTROL degree, seed 3: edges rewired, not measured" in done.output
-    assert "keeps the in- and out-degree of each cell; the weights of each presynaptic cell" in done.output
+    assert "keeps the in- and out-degree of each cell; the synapse counts, sizes and, up to one factor, weights of each " in done.output
     assert "destroys who is connected to whom" in done.output
     assert "spectral radius of the initial weights 0.670634, of those of the control" in done.output
     assert read_spec(out) == connectome2net.rewire(twelve_cells("column"), "degree", seed=3)
