@@ -15,6 +15,7 @@ import numpy as np
 from connectome2net.errors import TransformError
 from connectome2net.spec import Spec, digest_document, make_spec, validate
 from connectome2net.spec.model import Transform
+from connectome2net.spec.tables import values
 from connectome2net.transform.distance import draw_at_distance
 from connectome2net.transform.draw import add_edges, connect_all, draw_distinct, draw_edges, draw_edges_of_pairs
 from connectome2net.transform.fit import leave_out_empty
@@ -107,7 +108,7 @@ def rewire(
 
 
 def count_changed(before: Spec, done: Rewired) -> int:
-    """Return how many edges of the network have gone or come, or are others in count, sign or populations.
+    """Return how many edges of the network have gone or come, or are others in count, weight, sign or populations.
 
     Where more have gone than come, those that have gone.
     """
@@ -124,9 +125,10 @@ def _described(spec: Spec, index_N: np.ndarray) -> tuple[np.ndarray, tuple[np.nd
     """Return the keys of the edges that the network uses, ascending, and what an edge is beside its two cells."""
     wiring = read_wiring(spec)
     key = index_N[wiring.post_E].astype(np.int64) * 2**31 + index_N[wiring.pre_E]
-    count = spec.edges.column("synapse_count").to_numpy()[wiring.row_E]
-    inhibitory = spec.cells.column("ei_class").to_numpy() == "inhibitory"
-    return key, (count, inhibitory[wiring.pre_E], wiring.pair(wiring.pre_E, wiring.post_E))
+    measured = [name for name in ("synapse_count", "weight") if name in spec.edges.column_names]
+    moved = tuple(values(spec.edges, name)[wiring.row_E] for name in measured)
+    inhibitory = values(spec.cells, "ei_class") == "inhibitory"
+    return key, (*moved, inhibitory[wiring.pre_E], wiring.pair(wiring.pre_E, wiring.post_E))
 
 
 def _check(null: str, weights: str, seed: int, **given: float | None) -> Null:

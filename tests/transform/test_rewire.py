@@ -16,13 +16,14 @@ from connectome2net import rewire
 from connectome2net.cli import c2n
 from connectome2net.compile.lower import lower
 from connectome2net.errors import SpecError, TransformError
-from connectome2net.spec import Spec, digest_document, read_spec, validate, write_spec
+from connectome2net.spec import Spec, digest_document, make_spec, read_spec, validate, write_spec
 from connectome2net.spec.tables import values
 from connectome2net.transform import NULLS
 from connectome2net.transform.nulls import ANEW, SUMS
 from connectome2net.transform.radius import spectral_radius
 from connectome2net.transform.rewire import RULES
 from connectome2net.transform.weights import carry_weights, weights_of_edges
+from connectome2net.transform.wiring import with_column
 
 NETWORKS = ("column", "feedforward", "pairs", "spiking", "graded")
 EDGES = ("erdos-renyi", "erdos-renyi-pairs", "degree", "degree-pairs", "degree-reciprocal")
@@ -187,10 +188,23 @@ def test_equal_seeds_give_equal_controls_and_others_others(null: str) -> None:
 def test_edges_changed_are_counted() -> None:
     spec = twelve_cells("column")
     control = rewire(spec, "degree", seed=1)
-    old = {(row["pre_index"], row["post_index"], row["synapse_count"]) for row in spec.edges.to_pylist()}
-    new = {(row["pre_index"], row["post_index"], row["synapse_count"]) for row in control.edges.to_pylist()}
+    old, new = (
+        {(row["pre_index"], row["post_index"], row["synapse_count"], row["weight"]) for row in some.edges.to_pylist()}
+        for some in (carry_weights(spec), control)
+    )
     done = control.document.provenance.transforms[-1]
     assert (done.edges_changed, done.edges_before) == (len(new - old), len(old))
+
+
+def test_an_edge_of_the_same_count_with_another_weight_has_changed() -> None:
+    """Where every edge is one synapse, weights differ by what else a cell receives."""
+    spec = twelve_cells("feedforward")
+    ones = with_column(spec.edges, "synapse_count", np.ones(spec.edges.num_rows))
+    spec = make_spec(spec.document, cells=spec.cells, edges=ones)
+    control = rewire(spec, "counts", seed=1)
+    done, old = control.document.provenance.transforms[-1], weights_of_edges(spec)
+    new = weights_of_edges(control) / done.scale
+    assert done.edges_changed == (~np.isclose(old, new) & np.isfinite(old)).sum() > 0
 
 
 def test_the_share_of_changed_edges_is_of_those_that_the_network_used() -> None:
@@ -258,7 +272,7 @@ def test_the_command(tmp_path: Path) -> None:
     done = CliRunner().invoke(c2n, ["rewire", str(path), "--null", "degree", "--seed", "3", "-o", str(out)])
     assert done.exit_code == 0, done.output
     assert "CONTROL degree, seed 3: edges rewired, not measured" in done.output
-    assert "keeps the in- and out-degree of each cell; the synapse counts, sizes and, up to one factor, weights of each " in done.output
+    assert "keeps the in- and out-degree of each cell; the synapse counts, sizes and, up to one factor" in done.output
     assert "destroys who is connected to whom" in done.output
     assert "spectral radius of the initial weights 0.670634, of those of the control" in done.output
     assert read_spec(out) == connectome2net.rewire(twelve_cells("column"), "degree", seed=3)
