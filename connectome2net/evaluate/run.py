@@ -67,7 +67,7 @@ def evaluate(
     Raises:
         TrainError: the folder is not a run.
         LoadError: it has no trained weights, or they cannot be trusted.
-        EvaluateError: the images have other classes than the run, or there is no such part.
+        EvaluateError: the images have other classes than the run, there is no such part, or an answer is not finite.
     """
     folder = Path(run)
     if part not in FILES:
@@ -78,6 +78,9 @@ def evaluate(
     data = _images(folder, record, model, data)
     images = data.test if part == "test" else data.validation
     logits_NK = predict(model, images)
+    if wrong := int((~logits_NK.isfinite()).any(1).sum()):
+        found, fix = f"{wrong:,} of {len(images):,} {part} images", "train again, with a lower learning rate"
+        raise EvaluateError("the network gives answers that are not finite", where=folder, found=found, fix=fix)
     result = {
         "run": folder.name,
         "network": record["network"],

@@ -16,6 +16,7 @@ from connectome2net.evaluate.metrics import classification_metrics
 from connectome2net.tasks import Dataset
 from connectome2net.tasks.faces import faces
 from connectome2net.train import TrainConfig, train
+from connectome2net.train.checkpoint import write_json
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +88,22 @@ def test_where_every_image_leaks_nothing_can_be_said_of_the_others(trained: Path
         "images": 0,
     }
     assert np.array_equal(nothing["confusion"], np.zeros((7, 7)))
+
+
+def test_answers_that_are_no_numbers_are_refused(trained: Path, data: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = logits([0] * 21, 7)
+    answers[3:5, 2] = torch.nan
+    monkeypatch.setattr(run, "predict", lambda *_: answers)
+    with pytest.raises(EvaluateError, match=r"not finite\n  where:  .*run\n  found:  2 of 21 test images"):
+        evaluate(trained, data=data)
+    assert not (trained / "evaluation.json").exists()
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_a_file_never_holds_what_json_has_no_word_for(tmp_path: Path, number: float) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(tmp_path / "x.json", {"loss": number})
+    assert not list(tmp_path.iterdir())
 
 
 def test_evaluation_is_written_beside_the_run(trained: Path, data: Dataset) -> None:
