@@ -58,7 +58,9 @@ source_option = click.option(
     type=click.FloatRange(min=0),
     help="Name cells nearer than this to a side of the volume.",
 )
-@click.option("--network", help="Which network to assume: column, bionic, laminae or types.  [default: column]")
+@click.option(
+    "--network", help="Which network to assume: column, column_deep, bionic, laminae or types.  [default: column]"
+)
 @click.option("--signs", type=click.Choice(["dale", "free"]), help="Signs of all weights.  [default: the network's]")
 @click.option("--out", "-o", default=".", show_default=True, type=click.Path(path_type=Path), help="Where to write.")
 @click.option("--name", help="Name of the spec.  [default: data set, column and network]")

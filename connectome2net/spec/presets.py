@@ -5,7 +5,9 @@ Enters: a name. Leaves: a network section; it is copied into spec.json, where a 
 
 from __future__ import annotations
 
+import json
 from importlib import resources
+from typing import Any
 
 from connectome2net.errors import SpecError
 from connectome2net.spec.network import Network
@@ -25,5 +27,11 @@ def load_preset(name: str) -> Network:
     """
     if name not in preset_names():
         raise SpecError("there is no such network", found=name, wanted=" or ".join(preset_names()))
+    return Network.model_validate_json(json.dumps(_sections(name)), strict=True)
+
+
+def _sections(name: str) -> dict[str, Any]:
+    """Return the sections of a network; those that it does not have itself are of the network that it is ``like``."""
     text = (resources.files("connectome2net.spec") / "presets" / f"{name}.json").read_text(encoding="utf-8")
-    return Network.model_validate_json(text, strict=True)
+    sections: dict[str, Any] = json.loads(text)
+    return _sections(sections.pop("like")) | sections if "like" in sections else sections

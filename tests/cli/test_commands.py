@@ -147,7 +147,7 @@ def test_errors_of_the_data_end_with_1_and_say_the_way_out(tmp_path: Path) -> No
     for words, message in (
         (("extract",), r"(?i)no source is named(.|\n)*--source synthetic"),
         (("extract", "--source", "synthetic", "--column", "v2"), "v1"),
-        (("extract", "--source", "synthetic", "--network", "x"), "bionic, column, laminae, types"),
+        (("extract", "--source", "synthetic", "--network", "x"), "bionic, column, column_deep, laminae, types"),
         (("inspect",), "there is no spec here(.|\n)*c2n extract"),
         (("validate",), "there is no spec here"),
         (("compile",), "there is no spec here"),

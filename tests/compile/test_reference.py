@@ -64,7 +64,7 @@ def run(cnn: Path, data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> P
 # Size
 
 
-@pytest.mark.parametrize("preset", ["bionic", "column"])
+@pytest.mark.parametrize("preset", ["bionic", "column", "column_deep"])
 @pytest.mark.parametrize("kind", ["mlp", "cnn"])
 def test_the_presets_have_references_in_round_numbers_within_a_percent(preset: str, kind: Any) -> None:
     front_end = load_preset(preset).front_end.model_dump(mode="json")

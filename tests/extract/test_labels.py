@@ -165,7 +165,7 @@ def test_a_wrong_column_or_network_lists_the_right_ones(tmp_path):
     source = open_folder(write_tables(tmp_path, eight_cells()))
     with pytest.raises(ExtractError, match=r"no such column\n.*--column\n.*v2\n.*wanted: v1"):
         extract(source, column="v2")
-    with pytest.raises(SpecError, match=r"no such network\n.*--network\n.*nope\n.*bionic, column, laminae, types"):
+    with pytest.raises(SpecError, match=r"no such network\n.*--network\n.*nope\n.*bionic, column, column_deep, lam"):
         extract(source, network="nope")
 
 

@@ -202,10 +202,16 @@ def test_reach_needs_an_edge_not_only_a_projection() -> None:
 
 
 def test_presets_come_with_the_package() -> None:
-    assert preset_names() == ("bionic", "column")
+    assert preset_names() == ("bionic", "column", "column_deep")
     assert load_preset("bionic").reference == "Prasanth and Tivnan 2026, arXiv 2601.20876"
-    with pytest.raises(SpecError, match=r"there is no such network\n  found:  colum\n  wanted: bionic or column"):
+    with pytest.raises(SpecError, match=r"no such network\n  found:  colum\n  wanted: bionic or column or column_deep"):
         load_preset("colum")
+
+
+def test_a_preset_takes_from_another_what_it_does_not_say() -> None:
+    column, deep = (load_preset(name).model_dump() for name in ("column", "column_deep"))
+    assert {key for key in column if column[key] != deep[key]} == {"name", "why", "front_end", "readout"}
+    assert deep["readout"] | {"dropout": 0.0} == column["readout"]
 
 
 def test_the_stored_schema_is_that_of_the_models() -> None:
@@ -219,7 +225,7 @@ def test_the_schema_accepts_what_the_models_write(network: str) -> None:
     jsonschema.validate(json.loads(document_text(twelve_cells(network).document)), schema)
 
 
-@pytest.mark.parametrize("name", ["bionic", "column"])
+@pytest.mark.parametrize("name", preset_names())
 def test_the_schema_accepts_the_presets(name: str) -> None:
     preset = load_preset(name).model_dump(mode="json")
     jsonschema.validate(json.loads(document_text(twelve_cells(**preset).document)), json_schema())
