@@ -41,11 +41,13 @@ class Trial:
         seed: of the run.
         folder: where it lies.
         numbers: its metrics by name; None where one cannot be had.
+        parameters: how many numbers it learned; None where that was not written down.
     """
 
     seed: int
     folder: Path
     numbers: Numbers
+    parameters: int | None
 
 
 def summarise_experiment(folder: str | Path) -> dict[str, Any]:
@@ -107,10 +109,11 @@ def _trial(folder: Path, seed: int, part: str) -> Trial:
         numbers["ece"] = whole["calibration"]["ece"]
         numbers |= {f"accuracy_{key}": (evaluation[key] or NOTHING)["accuracy"] for key in SELECTIONS}
         numbers |= {key: run.get(key) for key in ("validation_accuracy", "seconds")}
-    except (LookupError, TypeError) as error:
+        parameters = sum(run["parameters"].values()) if "parameters" in run else None
+    except (LookupError, TypeError, AttributeError) as error:
         found = f"{type(error).__name__}: {error}"
         raise ExperimentError("an evaluation is damaged", where=path, found=found, fix=f"remove {folder}") from None
-    return Trial(seed, folder, numbers)
+    return Trial(seed, folder, numbers, parameters)
 
 
 def _variant(variant: Mapping[str, Any], runs: list[dict[str, Any]], trials: list[Trial]) -> dict[str, Any]:
@@ -121,7 +124,7 @@ def _variant(variant: Mapping[str, Any], runs: list[dict[str, Any]], trials: lis
         "runs": len(own),
         "failed": sum(run["status"] == "failed" for run in own),
         "metrics": {name: _metric(_values(trials, name)) for name in names},
-        "parameters": variant.get("parameters"),
+        "parameters": next((trial.parameters for trial in trials if trial.parameters), variant.get("parameters")),
         "control": describe_control([trial.folder for trial in trials]),
     }
 

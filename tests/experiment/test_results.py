@@ -168,6 +168,14 @@ def test_a_measure_that_cannot_be_had_is_in_no_mean(tmp_path: Path) -> None:
     assert mix["accuracy"]["mean"] == pytest.approx(np.mean([*accuracy["mix"].values()]))
 
 
+def test_what_a_variant_learns_is_what_its_runs_learned(tmp_path: Path) -> None:
+    """Of other classes than the spec's, a readout is larger than the plan could know."""
+    write_experiment(tmp_path, {"real": 2.0, "mix": 1.0}, seeds=2)
+    path = tmp_path / "runs/mix-0/run.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"parameters": {"front_end": 3, "readout": 8}}))
+    assert [item["parameters"] for item in summarise_experiment(tmp_path)["variants"]] == [7, 11]
+
+
 def test_nothing_has_finished(tmp_path: Path) -> None:
     write_experiment(tmp_path, {"real": 2.0, "degree": 1.0}, seeds=1)
     record = json.loads((tmp_path / "experiment.json").read_text())
