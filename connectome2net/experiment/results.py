@@ -80,7 +80,7 @@ def summarise_experiment(folder: str | Path) -> dict[str, Any]:
     conclusion = [
         *say_weight(pairs, failed=status["failed"], unfinished=status["waiting"] + status["running"]),
         *say_together(compared, metric=metric),
-        *(say_effects(planned, metric=metric) if planned else []),
+        *(say_effects(planned, metric=metric) if any(item.get("factors") for item in record["variants"]) else []),
     ]
     results = {
         "format": FORMAT,

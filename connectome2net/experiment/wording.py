@@ -112,9 +112,11 @@ def say_weight(seeds: int | None, *, failed: int, unfinished: int) -> list[str]:
 
 def say_effects(effects: Sequence[Effect], *, metric: str) -> list[str]:
     """Return which effects of a factorial experiment were seen, the largest first, and how many were not."""
+    if not effects:
+        return ["The effects of the factors are not known: the runs that have finished do not determine them."]
     known = [effect for effect in effects if effect.p_corrected is not None]
     if not known:
-        return ["No effect can be told from chance: there are no more runs than effects."] if effects else []
+        return ["No effect can be told from chance: there are no more runs than effects."]
     seen = [effect for effect in known if effect.p_corrected is not None and effect.p_corrected < LEVEL]
     said = [_say_effect(effect, metric) for effect in sorted(seen, key=lambda effect: -abs(effect.effect))]
     rest = [effect for effect in known if effect not in seen]

@@ -230,6 +230,22 @@ def test_a_factorial_experiment_is_judged_by_its_effects(tmp_path: Path) -> None
     assert any(sentence.startswith("mask, switched on: ") for sentence in found["conclusion"])
 
 
+def test_a_factorial_experiment_that_lacks_runs_says_so(tmp_path: Path) -> None:
+    rows = factorial(["noise", "mask"]).levels()
+    factors = {f"design {at}": row for at, row in enumerate(rows)}
+    write_experiment(tmp_path, dict.fromkeys(factors, 1.0), seeds=1, factors=factors)
+    record = json.loads((tmp_path / "experiment.json").read_text())
+    for run in record["runs"][1:]:
+        run["status"] = "failed"
+    (tmp_path / "experiment.json").write_text(json.dumps(record))
+    found = summarise_experiment(tmp_path)
+    assert found["factorial"] is None
+    assert found["conclusion"] == [
+        "3 runs failed and are in no mean.",
+        "The effects of the factors are not known: the runs that have finished do not determine them.",
+    ]
+
+
 def test_what_is_no_experiment_or_damaged(tmp_path: Path) -> None:
     with pytest.raises(ExperimentError, match=r"cannot be read\n  where:  .*experiment.json(.|\n)*c2n experiment"):
         summarise_experiment(tmp_path)

@@ -103,7 +103,6 @@ def test_effects() -> None:
     ]
 
 
-@pytest.mark.parametrize("count", [0, 1])
-def test_effects_without_error_are_not_told(count: int) -> None:
-    said = say_effects([Effect(("a",), (), 0.1, None, None, None, None)] * count, metric="accuracy")
-    assert said == ["No effect can be told from chance: there are no more runs than effects."] * count
+def test_effects_without_error_are_not_told() -> None:
+    said = say_effects([Effect(("a",), (), 0.1, None, None, None, None)], metric="accuracy")
+    assert said == ["No effect can be told from chance: there are no more runs than effects."]
