@@ -1,7 +1,5 @@
 """Sentences: what is said, word for word, and what is left unsaid."""
 
-import pytest
-
 from connectome2net.experiment.effects import Effect
 from connectome2net.experiment.statistics import Difference, Estimate
 from connectome2net.experiment.wording import say_difference, say_effects, say_together, say_weight
