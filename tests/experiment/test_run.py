@@ -11,12 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from columns import twelve_cells
 from filelock import FileLock
 from safetensors.torch import load_file
-from small_experiment import PLAN, record_of
+from small_experiment import PLAN, record_of, write_images
 
 from connectome2net.errors import DataError, ExperimentError, TrainError
 from connectome2net.experiment import work
@@ -129,15 +128,6 @@ def test_other_images_in_the_same_file_are_what_its_runs_learn_from(tmp_path: Pa
         assert made["dataset"]["digest"] == record["data"]["digest"] == open_dataset(data, size=12).digest
         keys.add(record["runs"][0]["key"])
     assert len(keys) == 2
-
-
-def write_images(path: Path, *, seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    rows = [
-        f"{at % 7},{' '.join(map(str, rng.integers(256, size=48 * 48)))},{'PublicTest' if at % 4 == 0 else 'Training'}"
-        for at in range(140)
-    ]
-    path.write_text("\n".join(["emotion,pixels,Usage", *rows, ""]))
 
 
 def test_a_run_that_fails_is_shown_and_tried_again(
