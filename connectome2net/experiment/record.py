@@ -41,6 +41,7 @@ def begin(experiment: Experiment) -> None:
 def write_record(experiment: Experiment) -> dict[str, Any]:
     """Write experiment.json as the run folders are now, and return it."""
     plan, base = experiment.plan, experiment.bases["spec"]
+    reference = next(variant for variant in experiment.variants if variant.change.name == plan.reference)
     record = {
         "format": "connectome2net.experiment",
         "format_version": 1,
@@ -54,8 +55,8 @@ def write_record(experiment: Experiment) -> dict[str, Any]:
         "seeds": list(plan.seeds),
         "data": experiment.data,
         "spec": {"name": base.name, "digest": digest_document(base.document), "folder": "spec"},
-        "train": experiment.variants[0].config.model_dump(mode="json", exclude={"seed"}),
-        "variants": [_variant(variant, plan.reference) for variant in experiment.variants],
+        "train": _settings(reference),
+        "variants": [_variant(variant, reference) for variant in experiment.variants],
         "runs": [_run(variant, task) for variant, task in experiment.runs],
     }
     write_json(experiment.folder / RECORD, record)
@@ -67,8 +68,12 @@ def count_runs(record: dict[str, Any]) -> Counter[str]:
     return Counter(run["status"] for run in record["runs"])
 
 
-def _variant(variant: Variant, reference: str) -> dict[str, Any]:
-    change = variant.change
+def _settings(variant: Variant) -> dict[str, Any]:
+    return variant.config.model_dump(mode="json", exclude={"seed"})
+
+
+def _variant(variant: Variant, reference: Variant) -> dict[str, Any]:
+    change, usual = variant.change, _settings(reference)
     nulls = [NULLS[name] for name in ("subset" if change.subset else None, change.null) if name is not None]
     nulls = nulls if change.weights == "matched" else [null.normalised() for null in nulls]
     return {
@@ -81,10 +86,10 @@ def _variant(variant: Variant, reference: str) -> dict[str, Any]:
         "network": change.network,
         "subset": change.subset,
         "parameters": variant.parameters,
-        "reference": change.reference or reference,
+        "reference": change.reference or reference.change.name,
         "factors": change.factors or None,
         "spec": {"name": variant.spec.name, "folder": variant.home},
-        "train": variant.config.model_dump(mode="json", include=set(change.train)),
+        "train": {name: value for name, value in _settings(variant).items() if value != usual[name]},
     }
 
 

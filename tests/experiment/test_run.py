@@ -22,6 +22,7 @@ from connectome2net.experiment import work
 from connectome2net.experiment.estimate import estimate
 from connectome2net.experiment.prepare import prepare
 from connectome2net.experiment.progress import Watch
+from connectome2net.experiment.record import write_record
 from connectome2net.experiment.run import run_experiment
 from connectome2net.spec import digest_document, make_spec, read_spec, write_spec
 from connectome2net.tasks import Dataset, open_dataset
@@ -87,6 +88,15 @@ def test_the_record_says_what_is_compared(whole: Path) -> None:
     assert record["variants"][1]["destroys"]
     assert record["variants"][0]["keeps"] == []
     assert record["data"]["test"] == 42
+
+
+def test_the_record_says_how_each_variant_is_trained(few_faces: Dataset, tmp_path: Path) -> None:
+    """Also where the first variant has settings of its own."""
+    plan = PLAN | {"variant": [{"name": "short", "train": {"epochs": 1}}, {"name": "real"}]}
+    experiment = prepare(plan, spec=twelve_cells("feedforward"), data=few_faces, out=tmp_path)
+    record = write_record(experiment)
+    assert (record["train"]["epochs"], record["train"]["batch"]) == (3, 28)
+    assert [item["train"] for item in record["variants"]] == [{"epochs": 1}, {}]
 
 
 def test_finished_work_is_never_repeated(
