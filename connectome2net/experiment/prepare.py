@@ -123,6 +123,7 @@ def prepare(
     runs = tuple(
         (variant, _task(whole, variant, folder, images, seed=seed)) for seed in whole.seeds for variant in variants
     )
+    _check_design(runs)
     return Experiment(
         plan=whole,
         quick=quick,
@@ -210,6 +211,26 @@ def _task(plan: Plan, variant: Variant, folder: Path, images: str | Dataset, *, 
         part=plan.part,
         robustness=plan.robustness,
     )
+
+
+def _check_design(runs: Sequence[tuple[Variant, Task]]) -> None:
+    """Refuse rows of a factorial design that are one run: it would be taken for two that agree by chance.
+
+    Raises:
+        ExperimentError: there are such rows.
+    """
+    rows: dict[str, Change] = {}
+    for change, key in ((variant.change, task.key) for variant, task in runs if variant.change.factors):
+        other = rows.setdefault(key, change)
+        if idle := [name for name, on in change.factors.items() if on != other.factors[name]]:
+            on = [name for name in change.factors if change.factors[name] and other.factors[name]]
+            raise ExperimentError(
+                "two rows of the design are one network",
+                where=f"{other.name} and {change.name}",
+                found=f"{' and '.join(idle)} changes nothing where only {', '.join(on) or 'nothing'} is on",
+                wanted="factors that change something, whatever the others are",
+                fix="leave one of them out, or compare them as a [[variant]] each",
+            )
 
 
 def _images(data: str | Path | Dataset | None) -> str | Dataset:

@@ -99,6 +99,24 @@ def test_the_record_says_how_each_variant_is_trained(few_faces: Dataset, tmp_pat
     assert [item["train"] for item in record["variants"]] == [{"epochs": 1}, {}]
 
 
+def test_a_factor_that_others_make_idle_is_refused(few_faces: Dataset, tmp_path: Path) -> None:
+    """Rows of a design that are one run would count as two: its intervals would hold 87 %."""
+    idle = [
+        {"name": "filters", "set": {"front_end.blocks": []}, "without": ["front_end.attention"]},
+        {"name": "surround", "without": ["front_end.blocks.0.lateral_inhibition"]},
+    ]
+    noise = {"name": "noise", "without": ["noise"]}
+    plan = {key: value for key, value in PLAN.items() if key != "variant"} | {"reference": "full"}
+    plan |= {"design": "factorial", "factor": [*idle, noise]}
+    spec = twelve_cells("feedforward")
+    with pytest.raises(
+        ExperimentError, match=r"rows of the design are one network(.|\n)*found:  surround changes nothing"
+    ):
+        prepare(plan, spec=spec, data=few_faces, out=tmp_path)
+    for factors in ([idle[0], noise], [idle[1], noise]):
+        assert len(prepare(plan | {"factor": factors}, spec=spec, data=few_faces, out=tmp_path).tasks) == 8
+
+
 def test_finished_work_is_never_repeated(
     whole: Path, few_faces: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
