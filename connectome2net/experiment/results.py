@@ -76,7 +76,7 @@ def summarise_experiment(folder: str | Path) -> dict[str, Any]:
     status = Counter(run["status"] for run in record["runs"])
     compared = _compare(record, trials)
     planned = _effects(record, trials)
-    pairs = min((item["n"] for item in compared), default=None)
+    pairs = min((item["n"] for item in compared if item["n"]), default=None)
     conclusion = [
         *say_weight(pairs, failed=status["failed"], unfinished=status["waiting"] + status["running"]),
         *say_together(compared, metric=metric),

@@ -95,7 +95,7 @@ def say_weight(seeds: int | None, *, failed: int, unfinished: int) -> list[str]:
     """Return what a reader must know before the comparisons.
 
     Args:
-        seeds: the fewest pairs of a comparison; None where nothing is compared.
+        seeds: the fewest pairs of a comparison that has some; None where nothing is compared.
         failed: runs that failed.
         unfinished: runs that wait or go on.
     """

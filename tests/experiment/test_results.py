@@ -176,6 +176,19 @@ def test_what_a_variant_learns_is_what_its_runs_learned(tmp_path: Path) -> None:
     assert [item["parameters"] for item in summarise_experiment(tmp_path)["variants"]] == [7, 11]
 
 
+def test_a_control_that_failed_altogether_makes_nothing_preliminary(tmp_path: Path) -> None:
+    write_experiment(tmp_path, {"real": 2.0, "mix": 1.0, "degree": 1.0}, seeds=10)
+    record = json.loads((tmp_path / "experiment.json").read_text())
+    for run in record["runs"]:
+        if run["variant"] == "degree":
+            run["status"] = "failed"
+    (tmp_path / "experiment.json").write_text(json.dumps(record))
+    found = summarise_experiment(tmp_path)
+    assert [item["n"] for item in found["comparisons"]] == [10, 0]
+    assert found["conclusion"][0] == "10 runs failed and are in no mean."
+    assert not any(text.startswith("Preliminary") for text in found["conclusion"])
+
+
 def test_nothing_has_finished(tmp_path: Path) -> None:
     write_experiment(tmp_path, {"real": 2.0, "degree": 1.0}, seeds=1)
     record = json.loads((tmp_path / "experiment.json").read_text())
