@@ -151,9 +151,10 @@ def _add_controls(page: Composition, study: Study) -> None:
         [(name, *cells) for cells, name in names.items()],
         title="What each control keeps and destroys, and how much it changed",
         caption=(
-            "Edges changed are counted among those that the network uses. Radius is the spectral radius of the initial "
-            "weights: before rewiring, and of the rewired edges, which carry the same weights. All of these are then "
-            "multiplied by one factor, so that the control begins to learn with the radius before rewiring. Means over "
+            "Edges changed, to other cells or to another weight, are counted among those that the network uses. Radius "
+            "is the spectral radius of the initial weights: before rewiring, and of the rewired edges, which carry the "
+            "same weights. All of these are then multiplied by one factor, so that the control begins to learn with "
+            "the radius before rewiring. Means over "
             f"the graphs drawn, one for each seed.{_furthest(controls)}"
         ),
         rows=[{"variant": name} | control.model_dump() for name, control in found.items() if control is not None],

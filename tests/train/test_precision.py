@@ -13,8 +13,8 @@ from connectome2net.train import TrainConfig, train
 from connectome2net.train.config import read_config
 
 
-@pytest.mark.parametrize("network", ["bionic", "column"])
-def test_the_settings_of_both_networks_are_valid(network: str) -> None:
+@pytest.mark.parametrize("network", ["bionic", "column_deep"])
+def test_the_settings_of_networks_are_valid(network: str) -> None:
     config = read_config(Path(__file__).parents[2] / "examples" / f"{network}.toml")
     assert config.precision == "bf16"
 
