@@ -28,8 +28,6 @@ from connectome2net.train.checkpoint import write_json
 FORMAT = "connectome2net.results"
 FILES = {"test": "evaluation.json", "validation": "validation.json"}
 SELECTIONS = ("without_leaked", "without_leaked_or_blank")
-NOTHING = {"accuracy": None}
-"""The numbers of no image."""
 Numbers = dict[str, float | None]
 
 
@@ -107,7 +105,7 @@ def _trial(folder: Path, seed: int, part: str) -> Trial:
         whole = evaluation[part]
         numbers = {key: whole[key] for key in ("accuracy", "balanced_accuracy", "macro_f1", "roc_auc")}
         numbers["ece"] = whole["calibration"]["ece"]
-        numbers |= {f"accuracy_{key}": (evaluation[key] or NOTHING)["accuracy"] for key in SELECTIONS}
+        numbers |= {f"accuracy_{key}": evaluation[key]["accuracy"] for key in SELECTIONS}
         numbers |= {key: run.get(key) for key in ("validation_accuracy", "seconds")}
         parameters = sum(run["parameters"].values()) if "parameters" in run else None
     except (LookupError, TypeError, AttributeError) as error:

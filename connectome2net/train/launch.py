@@ -27,9 +27,12 @@ from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
+from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor
 from torch.multiprocessing import get_context
@@ -41,9 +44,6 @@ from connectome2net.tasks import Dataset
 from connectome2net.train.config import TrainConfig
 from connectome2net.train.processes import Processes
 from connectome2net.train.training import Training, resume
-
-if TYPE_CHECKING:
-    from lightning_fabric import Fabric
 
 PATIENCE = timedelta(minutes=30)
 """A process that hears nothing from the others for so long gives up."""
@@ -66,9 +66,6 @@ def train_together(
     Raises:
         TrainError: the processes cannot be started, or one of them died; and all that ``prepare`` and ``learn`` raise.
     """
-    from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
-    from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
-
     if TorchElasticEnvironment.detect() or SLURMEnvironment.detect():
         return _join(_fabric(config, "popen"), prepare, learn, data, trust)
     if config.nodes > 1:
@@ -91,8 +88,6 @@ class _Strategy(DDPStrategy):
 
 def _fabric(config: TrainConfig, start_method: Any) -> Fabric:
     """Return what knows how to start the processes, or has joined those that were started."""
-    from lightning_fabric import Fabric
-
     try:
         fabric = Fabric(
             accelerator=find_device(config.device).type,

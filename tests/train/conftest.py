@@ -1,6 +1,9 @@
 """A small compiled network and a few faces, shared by the tests of training and evaluation."""
 
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from columns import network_data, twelve_cells
@@ -8,6 +11,7 @@ from columns import network_data, twelve_cells
 from connectome2net.compile.package import compile_spec
 from connectome2net.tasks import Dataset
 from connectome2net.tasks.faces import faces
+from connectome2net.train.training import Training
 
 
 @pytest.fixture(scope="session")
@@ -43,3 +47,24 @@ def dale(tmp_path: Path) -> Path:
     """A compiled network under Dale's law, for images of 12 x 12."""
     front_end = {"height": 12, "width": 12, "blocks": [{"channels": 4, "pool": 2}]}
     return compile_spec(twelve_cells("column", front_end=front_end), out=tmp_path / "dale")
+
+
+@pytest.fixture
+def stopped() -> Callable[[int], AbstractContextManager[None]]:
+    """What stops a training by Ctrl-C when an epoch is done and not yet kept."""
+
+    @contextmanager
+    def stop_in(epoch: int) -> Iterator[None]:
+        keep = Training.keep
+
+        def keep_or_stop(training: Training, record: dict[str, Any]) -> None:
+            if record["epoch"] == epoch:
+                raise KeyboardInterrupt
+            keep(training, record)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Training, "keep", keep_or_stop)
+            with pytest.raises(KeyboardInterrupt):
+                yield
+
+    return stop_in

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -12,27 +13,18 @@ from connectome2net.errors import TrainError
 from connectome2net.tasks import Dataset
 from connectome2net.train import TrainConfig, board, train
 from connectome2net.train.schedule import learning_rate
-from connectome2net.train.training import Training
 
 CONFIG = TrainConfig(epochs=4, batch=16, tensorboard=True)
+Stopped = Callable[[int], AbstractContextManager[None]]
 
 
 def test_a_stopped_run_has_each_point_once(
-    feedforward: Path, few_faces: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    feedforward: Path, few_faces: Dataset, tmp_path: Path, stopped: Stopped
 ) -> None:
     """It stops when the points of an epoch are written and the epoch is not kept, and goes on with this epoch."""
     event_accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
-    keep = Training.keep
-
-    def stop_in_third(self: Training, record: dict[str, Any]) -> None:
-        if record["epoch"] == 3:
-            raise KeyboardInterrupt
-        keep(self, record)
-
-    monkeypatch.setattr(Training, "keep", stop_in_third)
-    with pytest.raises(KeyboardInterrupt):
+    with stopped(3):
         train(feedforward, data=few_faces, config=CONFIG, out=tmp_path / "run")
-    monkeypatch.undo()
     run = train(resume=tmp_path / "run", data=few_faces)
 
     events = event_accumulator.EventAccumulator(str(run / "tensorboard")).Reload()

@@ -3,8 +3,9 @@
 import hashlib
 import json
 import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -22,6 +23,7 @@ from connectome2net.train.training import Training
 
 SHORT = TrainConfig(epochs=4, batch=16, learning_rate=1e-2)
 Captured = pytest.CaptureFixture[str]
+Stopped = Callable[[int], AbstractContextManager[None]]
 
 
 def metrics(run: Path) -> list[dict[str, float]]:
@@ -86,20 +88,11 @@ def test_equal_seeds_give_equal_runs_and_others_do_not(feedforward: Path, few_fa
 
 
 def test_where_no_terminal_watches_each_epoch_is_a_line(
-    feedforward: Path, few_faces: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+    feedforward: Path, few_faces: Dataset, tmp_path: Path, stopped: Stopped, capsys: Captured
 ) -> None:
-    keep = Training.keep
-
-    def stop_after_two(training: Training, record: dict[str, Any]) -> None:
-        if record["epoch"] == 3:
-            raise KeyboardInterrupt
-        keep(training, record)
-
-    monkeypatch.setattr(Training, "keep", stop_after_two)
-    with pytest.raises(KeyboardInterrupt):
+    with stopped(3):
         train(feedforward, data=few_faces, config=SHORT, out=tmp_path / "run")
     first = capsys.readouterr()
-    monkeypatch.undo()
     train(resume=tmp_path / "run", data=few_faces)
     second = capsys.readouterr()
     assert first.out == second.out == ""
