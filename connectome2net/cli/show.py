@@ -171,6 +171,8 @@ def show_evaluation(result: dict[str, Any]) -> None:
         "without those in training": result["without_leaked"],
         "nor blank ones": result["without_leaked_or_blank"],
     } | result["parts"]
+    if "mirrored" in result:
+        rows["all, each with its mirror image"] = result["mirrored"]
     for name, metrics in rows.items():
         scores = [_score(metrics[key]) for key in numbers] + [_score(metrics["calibration"]["ece"])]
         accuracy = f"{metrics['accuracy']:.2%}" if metrics["images"] else "-"

@@ -7,6 +7,7 @@ Enters: a network and images, perhaps changed on the way. Leaves: logits, and wh
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -42,6 +43,19 @@ def predict(
         shown_BCHW = image_BCHW if change is None else change(image_BCHW)
         answers.append(model(shown_BCHW.to(device)).cpu())
     return torch.cat(answers)
+
+
+def predict_mirrored(model: nn.Module, images: ImageSet, logits_NK: Tensor) -> Tensor:
+    """Return logarithms of probabilities (N, K): the mean of those of each image and of its mirror image.
+
+    Args:
+        model: a network; see ``predict``.
+        images: what it sees.
+        logits_NK: its answers to these images.
+    """
+    mirrored_NK = predict(model, images, change=lambda image_BCHW: image_BCHW.flip(3))
+    both_2NK = torch.stack([logits_NK, mirrored_NK]).double().log_softmax(2)
+    return both_2NK.logsumexp(0) - math.log(2)
 
 
 @dataclass(frozen=True, eq=False)

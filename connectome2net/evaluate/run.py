@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from connectome2net.errors import EvaluateError
 from connectome2net.evaluate.metrics import classification_metrics
-from connectome2net.evaluate.predict import mean_activity, predict
+from connectome2net.evaluate.predict import mean_activity, predict, predict_mirrored
 from connectome2net.evaluate.robustness import robustness as measure_robustness
 from connectome2net.evaluate.tables import activity_table, prediction_table, weight_table, write_table
 from connectome2net.inside import examine
@@ -61,8 +61,9 @@ def evaluate(
     Returns:
         ``test`` or ``validation`` (metrics on all images of the part), ``without_leaked`` (without images whose pixels
         occur in training), ``without_leaked_or_blank``, ``parts`` (one entry per part of the source, PublicTest and
-        PrivateTest for instance, where there are several), ``robustness``, where it was asked for, the audits, and what
-        was evaluated.
+        PrivateTest for instance, where there are several), ``mirrored`` (of the mean of the probabilities that the
+        network gives to an image and to its mirror image; where training flipped images), ``robustness``, where it was
+        asked for, the audits, and what was evaluated.
 
     Raises:
         TrainError: the folder is not a run.
@@ -95,6 +96,9 @@ def evaluate(
         **_selections(logits_NK, images, data, part),
         "audit": examine(model, quick=True),
     }
+    if (record["config"]["augmentation"] or {}).get("flip"):
+        mirrored_NK = predict_mirrored(model, images, logits_NK)
+        result["mirrored"] = classification_metrics(mirrored_NK, torch.from_numpy(images.label_N), data.classes)
     if robustness:
         result["robustness"] = measure_robustness(model, images)
     if part == "test":

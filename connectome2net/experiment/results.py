@@ -106,6 +106,8 @@ def _trial(folder: Path, seed: int, part: str) -> Trial:
         numbers = {key: whole[key] for key in ("accuracy", "balanced_accuracy", "macro_f1", "roc_auc")}
         numbers["ece"] = whole["calibration"]["ece"]
         numbers |= {f"accuracy_{key}": evaluation[key]["accuracy"] for key in SELECTIONS}
+        if "mirrored" in evaluation:
+            numbers["accuracy_mirrored"] = evaluation["mirrored"]["accuracy"]
         numbers |= {key: run.get(key) for key in ("validation_accuracy", "seconds")}
         parameters = sum(run["parameters"].values()) if "parameters" in run else None
     except (LookupError, TypeError, AttributeError) as error:

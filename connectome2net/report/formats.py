@@ -232,6 +232,7 @@ class EvaluationFile(File):
     test: Annotated[Metrics, Field(validation_alias=AliasChoices("test", "validation"))]
     without_leaked: Metrics | None = None
     without_leaked_or_blank: Metrics | None = None
+    mirrored: Metrics | None = None
     robustness: dict[str, tuple[Disturbed, ...]] = {}
 
 

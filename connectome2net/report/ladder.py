@@ -176,6 +176,7 @@ def words_of(metric: str) -> str:
         "roc_auc": "ROC-AUC",
         "ece": "calibration error",
         "seconds": "training time",
+        "accuracy_mirrored": "accuracy with mirror images",
         "accuracy_without_leaked": "accuracy without leaked images",
         "accuracy_without_leaked_or_blank": "accuracy without leaked or blank images",
     }.get(metric, metric.replace("_", " "))

@@ -72,7 +72,7 @@ def _metrics_of(run: Run) -> dict[str, float | None]:
         found |= {"accuracy": test.accuracy, "macro_f1": test.macro_f1, "roc_auc": test.roc_auc}
         found["balanced_accuracy"] = test.balanced_accuracy
         found["ece"] = test.calibration.ece if test.calibration else None
-        for key in ("without_leaked", "without_leaked_or_blank"):
+        for key in ("without_leaked", "without_leaked_or_blank", "mirrored"):
             if (part := getattr(evaluation, key)) is not None:
                 found[f"accuracy_{key}"] = part.accuracy
     return found

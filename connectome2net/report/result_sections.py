@@ -19,6 +19,7 @@ from connectome2net.report.study import Study
 PERCENT: Final = (
     "accuracy",
     "validation_accuracy",
+    "accuracy_mirrored",
     "accuracy_without_leaked",
     "accuracy_without_leaked_or_blank",
     "balanced_accuracy",
@@ -29,6 +30,7 @@ COLUMNS: Final = {
     "roc_auc": "ROC-AUC",
     "balanced_accuracy": "balanced accuracy, %",
     "ece": "calibration error",
+    "accuracy_mirrored": "with mirror images, %",
     "accuracy_without_leaked": "without leaked, %",
     "accuracy_without_leaked_or_blank": "without leaked or blank, %",
     "validation_accuracy": "validation, %",
@@ -90,8 +92,9 @@ def _add_table(page: Composition, study: Study) -> None:
         ],
         title="All metrics: mean \N{PLUS-MINUS SIGN} standard deviation over seeds",
         caption=(
-            "Leaked images are those whose pixels also occur in training. The calibration error is the mean gap "
-            "between confidence and accuracy; training time is of one run, on a machine that may have done other work."
+            "With mirror images: the answer is the mean of those to an image and to its mirror image, where training "
+            "flipped images. Leaked images are those whose pixels also occur in training. The calibration error is the "
+            "mean gap between confidence and accuracy; training time is of one run, on a machine that may have done other work."
         ),
         rows=_variant_rows(study),
     )

@@ -22,6 +22,7 @@ def result(part: str, *, robustness: bool) -> dict[str, Any]:
         **{"run": "001", "network": "column", "best_epoch": 3, "seed": 0, "status": "finished", "part": part},
         **{"synthetic_column": False, "data": {"name": "fer2013", "part": "PublicTest", "synthetic": False}},
         **{part: whole, "without_leaked": whole, "without_leaked_or_blank": one_class, "parts": {}, "audit": AUDIT},
+        "mirrored": one_class,
     }
     disturbed = {"noise": [{"level": 0.0, "accuracy": 0.75}, {"level": 0.05, "accuracy": 0.5}], "lesion": []}
     return found | ({"robustness": disturbed} if robustness else {})
@@ -48,6 +49,7 @@ def test_the_new_numbers_are_printed(asked: dict[str, Any]) -> None:
     # Confidence 0.881, 0.731, 0.953 (wrong), 0.731, each alone in its bin but the two of 0.731.
     assert "all 4 75.00% 0.833 0.733 0.667 0.402" in lines
     assert "nor blank ones 1 100.00% 1.000 1.000 - 0.119" in lines
+    assert "all, each with its mirror image 1 100.00% 1.000 1.000 - 0.119" in lines
     assert "calm 3 1.00 0.67 0.80 0.67" in lines
     assert "accuracy under noise: 0: 75.0%, 0.05: 50.0%" in lines
     assert "accuracy under lesion: no cells" in lines

@@ -13,7 +13,9 @@ from connectome2net.compile.package import compile_spec
 from connectome2net.errors import EvaluateError, LoadError, TrainError
 from connectome2net.evaluate import evaluate, run
 from connectome2net.evaluate.metrics import classification_metrics
+from connectome2net.load import load
 from connectome2net.tasks import Dataset
+from connectome2net.tasks.augmentation import Augmentation
 from connectome2net.tasks.faces import faces
 from connectome2net.train import TrainConfig, train
 from connectome2net.train.checkpoint import write_json
@@ -64,6 +66,26 @@ def test_leaked_and_blank_images_are_set_apart(trained: Path, data: Dataset, mon
     assert result["without_leaked_or_blank"]["accuracy"] == pytest.approx(right[6:-2].mean())
     assert result["parts"]["x"]["accuracy"] == pytest.approx(right[:9].mean())
     assert result["parts"]["y"]["images"] == count - 9
+
+
+def test_an_image_and_its_mirror_image_answer_together(trained: Path, data: Dataset) -> None:
+    found = evaluate(trained, data=data)["mirrored"]
+    model = load(trained).eval()
+    image_BCHW = torch.from_numpy(data.test.image_NHW)[:, None].float() / 255
+    with torch.no_grad():
+        chances = [model(shown).double().softmax(1) for shown in (image_BCHW, torch.flip(image_BCHW, [3]))]
+    mean_NK, label_N = (chances[0] + chances[1]) / 2, torch.from_numpy(data.test.label_N)
+    assert found["accuracy"] == float((mean_NK.argmax(1) == label_N).double().mean())
+    chosen = mean_NK[torch.arange(len(label_N)), label_N]
+    assert found["cross_entropy"] == pytest.approx(float(-chosen.log().mean()), abs=1e-6)
+
+
+def test_a_network_that_has_seen_no_mirror_image_is_not_shown_any(tmp_path: Path, data: Dataset) -> None:
+    compiled = compile_spec(twelve_cells("feedforward"), out=tmp_path / "compiled")
+    for name, augmentation in (("none", None), ("no flip", Augmentation(flip=0.0))):
+        config = TrainConfig(epochs=1, augmentation=augmentation)
+        found = evaluate(train(compiled, data=data, config=config, out=tmp_path / name), data=data)
+        assert "mirrored" not in found
 
 
 def test_where_every_image_leaks_nothing_can_be_said_of_the_others(trained: Path, data: Dataset) -> None:

@@ -44,6 +44,7 @@ def write_run(folder: Path, *, skill: float, seed: int, part: str = "test") -> f
         part: metrics(np.full(IMAGES, True)),
         "without_leaked": metrics(~test.leaked_N),
         "without_leaked_or_blank": metrics(~test.leaked_N & ~test.blank_N),
+        "mirrored": metrics(np.arange(IMAGES) > 50),
     }
     name = "evaluation.json" if part == "test" else "validation.json"
     (folder / name).write_text(json.dumps(evaluation))
@@ -96,6 +97,7 @@ def test_the_numbers_are_those_of_the_files(tmp_path: Path) -> None:
     assert real["metrics"]["accuracy_without_leaked_or_blank"]["values"]["2"] == pytest.approx(
         one["without_leaked_or_blank"]["accuracy"]
     )
+    assert real["metrics"]["accuracy_mirrored"]["values"]["2"] == one["mirrored"]["accuracy"]
     assert real["metrics"]["ece"]["values"]["2"] == one["test"]["calibration"]["ece"]
     assert (degree["runs"], degree["failed"], degree["parameters"]) == (5, 1, 7)
     assert (distance["runs"], distance["failed"]) == (5, 0)
