@@ -38,6 +38,8 @@ class Change(BaseModel):
         network: a conventional network in the place of the column, with as many trainable parameters.
         train: settings of training on top of the plan's.
         reference: another variant than the plan's that this one is compared with.
+        gap_to: a variant whose difference from its own reference is compared with that of this one: a difference of
+            differences, which tells whether an effect changes with something else, such as size.
         factors: which factors are on, where the variant belongs to a factorial design.
     """
 
@@ -56,6 +58,7 @@ class Change(BaseModel):
     network: Literal["linear", "mlp", "cnn"] | None = None
     train: dict[str, Any] = {}
     reference: str | None = None
+    gap_to: str | None = None
     factors: dict[str, bool] = {}
 
     def words(self) -> tuple[str, ...]:

@@ -252,6 +252,7 @@ def _check_names(plan: Plan, where: str) -> None:
         raise ExperimentError("a seed is there twice", where=f"{where}: seeds", found=list(plan.seeds))
     named = {"reference": [plan.reference], "quick.variants": plan.quick.variants}
     named |= {f"variant {item.name!r}: reference": [item.reference] for item in plan.variants if item.reference}
+    named |= {f"variant {item.name!r}: gap_to": [item.gap_to] for item in plan.variants if item.gap_to}
     for place, wanted in named.items():
         for name in wanted:
             if name not in names:
@@ -262,6 +263,16 @@ def _check_names(plan: Plan, where: str) -> None:
                     wanted=", ".join(names),
                     fix=near(name, names),
                 )
+    compared = {item.name: (item.reference or plan.reference) != item.name for item in plan.variants}
+    for item in plan.variants:
+        if item.gap_to and not (compared[item.name] and compared[item.gap_to] and item.gap_to != item.name):
+            raise ExperimentError(
+                "a gap is between two variants that each differ from a reference",
+                where=f"{where}: variant {item.name!r}: gap_to",
+                found=item.gap_to,
+                wanted=", ".join(name for name in names if compared[name] and name != item.name),
+                fix="leave `gap_to` out, or give both variants a `reference` of their own",
+            )
 
 
 def _check_images(plan: Plan, where: str) -> None:

@@ -87,6 +87,7 @@ def _variant(variant: Variant, reference: Variant) -> dict[str, Any]:
         "subset": change.subset,
         "parameters": variant.parameters,
         "reference": change.reference or reference.change.name,
+        "gap_to": change.gap_to,
         "factors": change.factors or None,
         "spec": {"name": variant.spec.name, "folder": variant.home},
         "train": {name: value for name, value in _settings(variant).items() if value != usual[name]},

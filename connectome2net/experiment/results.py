@@ -141,17 +141,42 @@ def _values(trials: list[Trial], metric: str) -> dict[int, float]:
     return {trial.seed: value for trial in trials if (value := trial.numbers.get(metric)) is not None}
 
 
+@dataclass(frozen=True)
+class Side:
+    """What is compared: a variant, or how much it differs from another one."""
+
+    variant: str
+    less: str | None = None
+
+    def __str__(self) -> str:
+        return self.variant if self.less is None else f"{self.variant} less {self.less}"
+
+    def values(self, trials: Mapping[str, list[Trial]], metric: str) -> dict[int, float]:
+        """Return a number for each seed."""
+        values = _values(trials[self.variant], metric)
+        if self.less is None:
+            return values
+        others = _values(trials[self.less], metric)
+        return {seed: values[seed] - others[seed] for seed in values.keys() & others.keys()}
+
+
 def _compare(record: Mapping[str, Any], trials: Mapping[str, list[Trial]]) -> list[dict[str, Any]]:
-    """Compare each variant with its reference, and correct for the number of comparisons."""
+    """Compare variants with their references, and gaps with gaps; correct for the number of comparisons."""
     metric = record["metric"]
-    pairs = [
-        (variant["name"], reference)
+    references = {
+        variant["name"]: reference
         for variant in record["variants"]
         if not variant.get("factors")
         and (reference := variant.get("reference") or record["reference"]) in trials
         and reference != variant["name"]
+    }
+    pairs = [(Side(name), Side(reference)) for name, reference in references.items()]
+    pairs += [
+        (Side(name, references[name]), Side(other, references[other]))
+        for variant in record["variants"]
+        if (other := variant.get("gap_to")) in references and (name := variant["name"]) in references
     ]
-    found = [compare(_values(trials[name], metric), _values(trials[of], metric)) for name, of in pairs]
+    found = [compare(side.values(trials, metric), other.values(trials, metric)) for side, other in pairs]
     corrected = correct([difference.p for difference in found])
     tests = sum(p is not None for p in corrected)
     return [
@@ -161,46 +186,48 @@ def _compare(record: Mapping[str, Any], trials: Mapping[str, list[Trial]]) -> li
 
 
 def _comparison(
-    pair: tuple[str, str],
+    pair: tuple[Side, Side],
     found: Difference,
     p_corrected: float | None,
     record: Mapping[str, Any],
     trials: Mapping[str, list[Trial]],
     tests: int,
 ) -> dict[str, Any]:
-    variant, reference = pair
-    names = {"variant": variant, "reference": reference, "metric": record["metric"]}
-    low, high = _over_images(found, trials[variant], trials[reference], record)
+    names: dict[str, Any] = {"variant": str(pair[0]), "reference": str(pair[1])}
+    how = {"metric": record["metric"], "p_corrected": p_corrected, "comparisons": tests}
+    low, high = _over_images(found, pair, trials, record)
     return {
-        "variant": variant,
-        "reference": reference,
+        **names,
         "n": len(found.seeds),
         "seeds": list(found.seeds),
         "unpaired": list(found.unpaired),
         **{"difference": found.of.mean, "low": found.of.low, "high": found.of.high},
         **{"effect_size": found.effect_size, "p": found.p, "p_corrected": p_corrected},
         **{"bootstrap_low": low, "bootstrap_high": high, "detectable": found.detectable},
-        "verdict": say_verdict(found, metric=record["metric"], p_corrected=p_corrected, comparisons=tests),
-        "sentence": say_difference(found, **names, p_corrected=p_corrected, comparisons=tests),
+        "verdict": say_verdict(found, **how),
+        "sentence": say_difference(found, **names, **how),
     }
 
 
 def _over_images(
-    found: Difference, variant: list[Trial], reference: list[Trial], record: Mapping[str, Any]
+    found: Difference, pair: tuple[Side, Side], trials: Mapping[str, list[Trial]], record: Mapping[str, Any]
 ) -> tuple[float, float] | tuple[None, None]:
     """Return the interval over other test images; None where the images of the runs are not the same."""
     if not (found.seeds and record["metric"] == "accuracy" and record["part"] == "test"):
         return None, None
-    answers: list[list[NDArray[np.bool_]]] = []
+    answers: dict[str, list[NDArray[np.int64]]] = {}
     labels: list[NDArray[np.int64]] = []
-    for side in (variant, reference):
-        folders = {trial.seed: trial.folder for trial in side}
+    for name in {name for side in pair for name in (side.variant, side.less) if name is not None}:
+        folders = {trial.seed: trial.folder for trial in trials[name]}
         read = [_answers(folders[seed] / "predictions.parquet") for seed in found.seeds]
-        answers.append([right_N for _, right_N in read])
+        answers[name] = [right_N.astype(np.int64) for _, right_N in read]
         labels += [label_N for label_N, _ in read]
     if not all(np.array_equal(label_N, labels[0]) for label_N in labels):
         return None, None
-    return bootstrap_images(np.stack(answers[0]), np.stack(answers[1]))
+    variant_SN, reference_SN = (
+        np.stack(answers[side.variant]) - (0 if side.less is None else np.stack(answers[side.less])) for side in pair
+    )
+    return bootstrap_images(variant_SN, reference_SN)
 
 
 def _answers(path: Path) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

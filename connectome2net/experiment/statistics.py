@@ -27,6 +27,8 @@ ENOUGH_SEEDS = 10
 Values = Mapping[int, float]
 """One number for each seed."""
 
+Answers = NDArray[np.bool_] | NDArray[np.int64]
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -153,7 +155,7 @@ def correct(p_values: Sequence[float | None]) -> list[float | None]:
 
 
 def bootstrap_images(
-    variant_SN: NDArray[np.bool_], reference_SN: NDArray[np.bool_], *, resamples: int = 10_000, seed: int = 0
+    variant_SN: Answers, reference_SN: Answers, *, resamples: int = 10_000, seed: int = 0
 ) -> tuple[float, float]:
     """Return the 95 % interval of a difference in accuracy over other draws of the test images.
 
@@ -163,7 +165,8 @@ def bootstrap_images(
     there are different differences.
 
     Args:
-        variant_SN: which images the variant answered right, for each seed.
+        variant_SN: which images the variant answered right (1) or wrong (0), for each seed; of a gap, a difference of
+            two such.
         reference_SN: likewise for the reference: the same seeds, the same images.
         resamples: R.
         seed: of the draws.

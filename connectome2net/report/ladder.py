@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from connectome2net.report.drawing import BLUE, ORANGE, add_grid, new_chart
-from connectome2net.report.formats import Comparison, Effect, Summary
+from connectome2net.report.formats import Comparison, Effect, Summary, Variant
 from connectome2net.report.numbers import between, points
 from connectome2net.report.page import INK, QUIET
 from connectome2net.report.panels import cut
@@ -26,7 +26,8 @@ LONGEST_NAME: Final = 24
 def ladder_rows(study: Study) -> list[dict[str, Any]]:
     """Return a row for each variant but the reference: what it is, and its difference as numbers and as places.
 
-    Variants of a factorial design are judged together, by the effects of their parts, and have no row.
+    Variants of a factorial design are judged together, by the effects of their parts, and have no row. Gaps, which are
+    compared with other gaps, come last.
 
     Returns:
         ``name, changes, keeps, destroys``, ``comparison`` (None where nothing could be compared), ``failed``
@@ -36,7 +37,9 @@ def ladder_rows(study: Study) -> list[dict[str, Any]]:
     comparisons = {item.variant: item for item in study.results.comparisons} if study.results else {}
     low, high = ladder_range([*comparisons.values()])
     rows: list[dict[str, Any]] = []
-    for variant in study.experiment.variants:
+    names = {variant.name for variant in study.experiment.variants}
+    gaps = [Variant(name=name) for name in comparisons if name not in names]
+    for variant in (*study.experiment.variants, *gaps):
         found = comparisons.get(variant.name)
         if found is None and (variant.factors or variant.name == study.experiment.reference):
             continue

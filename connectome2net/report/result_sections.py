@@ -94,7 +94,8 @@ def _add_table(page: Composition, study: Study) -> None:
         caption=(
             "With mirror images: the answer is the mean of those to an image and to its mirror image, where training "
             "flipped images. Leaked images are those whose pixels also occur in training. The calibration error is the "
-            "mean gap between confidence and accuracy; training time is of one run, on a machine that may have done other work."
+            "mean gap between confidence and accuracy; training time is of one run, on a machine that may have done "
+            "other work."
         ),
         rows=_variant_rows(study),
     )

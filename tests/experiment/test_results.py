@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import torch
 from scipy import stats
@@ -14,6 +15,7 @@ from connectome2net.evaluate.metrics import classification_metrics
 from connectome2net.evaluate.tables import prediction_table, write_table
 from connectome2net.experiment.design import factorial
 from connectome2net.experiment.results import summarise_experiment
+from connectome2net.experiment.statistics import correct
 from connectome2net.tasks import ImageSet
 
 CLASSES = ("calm", "cross", "glad")
@@ -76,6 +78,12 @@ def write_experiment(
     }
     (folder / "experiment.json").write_text(json.dumps(record))
     return accuracy
+
+
+def right(folder: Path) -> np.ndarray:
+    """Return which test images a run answered right."""
+    table = pq.read_table(folder / "predictions.parquet")
+    return np.array(table["logit"].to_pylist()).argmax(1) == table["label"].to_numpy()
 
 
 def test_the_numbers_are_those_of_the_files(tmp_path: Path) -> None:
@@ -217,6 +225,29 @@ def test_other_test_images_are_not_paired(tmp_path: Path) -> None:
     shifted = ImageSet(test.image_NHW, (test.label_N + 1) % 3, test.part_N, test.leaked_N, test.blank_N)
     write_table(tmp_path / "runs/mix-1/predictions.parquet", prediction_table(torch.zeros(IMAGES, 3), shifted))
     assert summarise_experiment(tmp_path)["comparisons"][0]["bootstrap_low"] is None
+
+
+def test_a_gap_is_compared_with_a_gap(tmp_path: Path) -> None:
+    skills = {"real": 2.0, "mix": 1.2, "half": 1.6, "half mix": 1.5}
+    accuracy = write_experiment(tmp_path, skills)
+    record = json.loads((tmp_path / "experiment.json").read_text())
+    record["variants"][3] |= {"reference": "half", "gap_to": "mix"}
+    (tmp_path / "experiment.json").write_text(json.dumps(record))
+    *alone, gap = summarise_experiment(tmp_path)["comparisons"]
+    assert len(alone) == 3
+    assert (gap["variant"], gap["reference"]) == ("half mix less half", "mix less real")
+    value_VS = np.array([[*accuracy[name].values()] for name in skills])
+    half_S, whole_S = value_VS[3] - value_VS[2], value_VS[1] - value_VS[0]
+    wanted = stats.ttest_rel(half_S, whole_S)
+    low, high = wanted.confidence_interval()
+    assert (gap["difference"], gap["low"], gap["high"]) == pytest.approx(((half_S - whole_S).mean(), low, high))
+    assert gap["p"] == pytest.approx(wanted.pvalue)
+    every = [item["p"] for item in (*alone, gap)]
+    assert [item["p_corrected"] for item in (*alone, gap)] == pytest.approx(correct(every))
+    right_VN = np.stack([np.mean([right(tmp_path / f"runs/{name}-{seed}") for seed in range(5)], 0) for name in skills])
+    spread = 1.96 * (np.array([1, -1, -1, 1]) @ right_VN).std() / IMAGES**0.5
+    interval = (gap["difference"] - spread, gap["difference"] + spread)
+    assert (gap["bootstrap_low"], gap["bootstrap_high"]) == pytest.approx(interval, abs=0.01)
 
 
 def test_each_variant_may_have_its_own_reference(tmp_path: Path) -> None:

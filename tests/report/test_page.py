@@ -83,6 +83,17 @@ def test_a_variant_may_be_compared_with_another_than_the_reference(experiment: P
     assert [row["against"] for row in ladder_rows(read_study([folder]))] == ["", HOSTILE]
 
 
+def test_a_gap_has_a_row_of_its_own(experiment: Path, tmp_path: Path) -> None:
+    folder = copy_of(experiment, tmp_path)
+    content = json.loads((folder / "results.json").read_text())
+    names = {"variant": "half mix less half", "reference": "mix less real"}
+    content["comparisons"].append(content["comparisons"][0] | names)
+    write(folder / "results.json", content)
+    *_, gap = ladder_rows(read_study([folder]))
+    assert (gap["name"], gap["against"], gap["changes"]) == (*names.values(), ())
+    assert gap["text"]
+
+
 def test_the_headline_is_the_reference_and_the_conclusion(experiment: Path, tree: Tree) -> None:
     accuracy = json.loads((experiment / "results.json").read_text())["variants"][0]["metrics"]["accuracy"]
     assert f"{100 * accuracy['mean']:.1f}\N{NO-BREAK SPACE}%".replace("\N{NO-BREAK SPACE}", " ") in tree.text
