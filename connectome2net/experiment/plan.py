@@ -61,7 +61,7 @@ class Plan(BaseModel):
     Attributes:
         name: of the experiment and its folder.
         why: the question.
-        spec: path of the base spec; ``synthetic`` stands for a drawn column.
+        spec: path of the base spec; ``synthetic`` stands for a drawn column, on the command line.
         needs: the network that the base spec must have, by name.
         data: images, in any form that ``open_dataset`` takes.
         reference: the variant that the others are compared with.

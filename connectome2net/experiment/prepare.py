@@ -161,6 +161,8 @@ def _open_spec(spec: AnySpec, needs: str | None) -> Spec:
     )
     if not isinstance(spec, Spec):
         if not Path(spec).exists():
+            drawn = "give extract(open_source('synthetic')); the word is known to the command line alone"
+            fix = drawn if spec == SYNTHETIC else fix
             raise ExperimentError("there is no spec here", where=spec, fix=fix)
         spec = read_spec(spec)
     if needs is not None and spec.network.name != needs:
@@ -179,6 +181,7 @@ def _over(plan: Plan, specs: Sequence[str]) -> Plan:
                 "name": f"{name}: {change.name}",
                 "spec": name,
                 "reference": f"{name}: {change.reference or plan.reference}",
+                "gap_to": f"{name}: {change.gap_to}" if change.gap_to else None,
             }
         )
         for name in specs

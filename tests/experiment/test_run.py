@@ -400,11 +400,17 @@ def test_a_bad_variant_fails_before_anything_is_written(few_faces: Dataset, tmp_
 def test_several_specs_multiply_the_variants(few_faces: Dataset, tmp_path: Path) -> None:
     write_spec(twelve_cells("feedforward"), tmp_path / "spec")
     specs = [tmp_path / "spec", twelve_cells("pairs", front_end={"height": 12, "width": 12, "blocks": []})]
-    found = prepare(PLAN, spec=specs, data=few_faces, out=tmp_path / "x")
-    names = [item.change.name for item in found.variants]
-    assert names[0] == "twelve_cells_feedforward: real"
-    assert names[3] == "twelve_cells_pairs: real"
-    assert len(names) == 6
+    first, second, third = PLAN["variant"]
+    plan = PLAN | {"variant": [first, second, third | {"gap_to": second["name"]}]}
+    found = [item.change for item in prepare(plan, spec=specs, data=few_faces, out=tmp_path / "x").variants]
+    assert [change.name for change in found if change.reference == change.name] == [
+        "twelve_cells_feedforward: real",
+        "twelve_cells_pairs: real",
+    ]
+    assert [change.gap_to for change in found if change.gap_to] == [
+        f"twelve_cells_{name}: {second['name']}" for name in ("feedforward", "pairs")
+    ]
+    assert len({change.name for change in found}) == 6
 
 
 def test_a_spec_that_does_not_fit_the_plan(few_faces: Dataset, tmp_path: Path) -> None:
@@ -412,6 +418,8 @@ def test_a_spec_that_does_not_fit_the_plan(few_faces: Dataset, tmp_path: Path) -
         small(few_faces, tmp_path / "x", plan=PLAN | {"needs": "bionic"})
     with pytest.raises(ExperimentError, match=r"no spec here(.|\n)*c2n extract --column v1 --network column"):
         prepare(PLAN, spec=tmp_path / "spec.json", data=few_faces)
+    with pytest.raises(ExperimentError, match=r"no spec here(.|\n)*extract\(open_source\('synthetic'\)\)"):
+        prepare(PLAN, spec="synthetic", data=few_faces)
 
 
 def test_the_time_that_is_left(whole: Path, few_faces: Dataset, tmp_path: Path) -> None:
