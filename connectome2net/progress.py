@@ -30,9 +30,9 @@ class Screen:
         self.is_log = not self.is_live and not quiet
         self._said = time.monotonic()
 
-    def bar(self, *columns: ProgressColumn) -> Progress:
-        """Return a bar that is drawn on a terminal alone."""
-        return Progress(*columns, console=self.console, disable=not self.is_live)
+    def bar(self, *columns: ProgressColumn, transient: bool = False) -> Progress:
+        """Return a bar that is drawn on a terminal alone; one that is ``transient`` goes when the work is done."""
+        return Progress(*columns, console=self.console, transient=transient, disable=not self.is_live)
 
     def title(self, line: str) -> None:
         """Print a line above the bar, or in the log."""

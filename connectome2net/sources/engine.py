@@ -25,6 +25,7 @@ import pyarrow as pa
 from ibis.backends import BaseBackend
 
 from connectome2net.errors import SourceError
+from connectome2net.sources.scan import shown
 
 EngineName = Literal["duckdb", "spark"]
 ENGINES: tuple[EngineName, ...] = ("duckdb", "spark")
@@ -34,7 +35,7 @@ INCOMPLETE = "the file ends too early: it is not all there"
 
 
 def collect(table: ir.Table, *, file: str) -> pa.Table:
-    """Run an expression and return its rows.
+    """Run an expression and return its rows; where that takes long, show how far it is.
 
     Args:
         table: an expression over the rows of a file.
@@ -44,7 +45,7 @@ def collect(table: ir.Table, *, file: str) -> pa.Table:
         SourceError: the file cannot be read to its end.
         KeyboardInterrupt: the user stopped it.
     """
-    with reading(file):
+    with reading(file), shown(table.get_backend(), file):
         return table.to_pyarrow()
 
 
