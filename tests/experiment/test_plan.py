@@ -19,6 +19,7 @@ from connectome2net.experiment.plan import Plan, make_plan, preset_names, read_p
 from connectome2net.extract import extract
 from connectome2net.sources import open_source
 from connectome2net.spec.network import Network
+from connectome2net.train.config import read_config
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "experiment.toml"
 PLAN: dict[str, Any] = {
@@ -271,6 +272,12 @@ def test_every_part_of_bionic_can_be_switched_off_alone_and_with_all_others() ->
     network = changed_spec(base, Change(name="nothing", without=tuple(without), set=values)).network
     assert (network.noise, network.inhibition, network.front_end.blocks) == (None, None, ())
     assert [item.name for item in network.projections] == ["A_B", "B_C", "C_D"]
+
+
+def test_the_accuracy_of_the_deep_column_is_that_of_its_settings() -> None:
+    plan = read_plan(EXAMPLE.with_name("accuracy.toml"))
+    wanted = read_config(EXAMPLE.with_name(f"{plan.needs}.toml"))
+    assert all(settings(plan, variant) == wanted for variant in plan.variants)
 
 
 def test_the_example_shows_every_key() -> None:
