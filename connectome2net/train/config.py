@@ -35,6 +35,8 @@ class TrainConfig(BaseModel):
         weight_decay: on matrices and filters; strengths of edges, thresholds and scales are left alone, because
             decay would pull a strength towards a value that nobody chose.
         label_smoothing: the part of the target that is spread over all classes (Szegedy et al., arXiv 1512.00567).
+        average: the decay of a running mean of all weights, such as 0.999; the mean is what is validated and kept. 0
+            keeps the weights themselves.
         clip: largest norm of the gradient.
         patience: epochs without a better validation accuracy before training stops early; 0 never stops.
         validation_fraction: the part of the training images that chooses the epoch.
@@ -64,6 +66,7 @@ class TrainConfig(BaseModel):
     schedule: Literal["one_cycle", "cosine", "constant"] = "one_cycle"
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     label_smoothing: Fraction = 0.1
+    average: Fraction = 0.0
     clip: Annotated[float, Field(gt=0)] = 1.0
     patience: Annotated[int, Field(ge=0)] = 0
     validation_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.1

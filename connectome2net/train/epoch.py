@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from connectome2net.runtime.share import Share, sharing
 from connectome2net.tasks import ImageSet
+from connectome2net.train.average import Average
 from connectome2net.train.config import TrainConfig
 from connectome2net.train.processes import ALONE, Processes
 from connectome2net.train.progress import Progress
@@ -64,6 +65,7 @@ def train_epoch(
     epoch: int,
     progress: Progress,
     processes: Processes = ALONE,
+    average: Average | None = None,
 ) -> tuple[float, float]:
     """Let a model learn from every training image once.
 
@@ -75,6 +77,7 @@ def train_epoch(
         epoch: epochs before this one; with the seed and the step it decides the order, the augmentation and noise.
         progress: told of each step.
         processes: that share each batch; all of them call this.
+        average: the running mean of the weights, if one is taken.
 
     Returns:
         The mean loss and the accuracy on the augmented images, while the model learned.
@@ -107,6 +110,8 @@ def train_epoch(
             optimiser.step()
             # The reward of this batch: 1 where the answer, given before the optimiser changed anything, was right.
             model.plasticity_step(right_B)  # type: ignore[operator]
+        if average is not None:
+            average.update(epoch * steps + step)
         total += value * batch
         right += round(part * batch)
         progress.step(loss=total / (step * config.batch + batch), images=batch)

@@ -126,6 +126,7 @@ def _run_epochs(training: Training, *, quiet: bool) -> None:
                 epoch=training.epoch,
                 progress=progress,
                 processes=training.processes,
+                average=training.average,
             )
             record = _measured(training, loss, accuracy, seconds=time.perf_counter() - started)
             last = learning_rate(config, record["epoch"] * steps - 1, config.epochs * steps)
@@ -167,7 +168,8 @@ def _validate(training: Training) -> tuple[float, float]:
         TrainError: the loss is not finite; nothing of this epoch is kept then.
     """
     model, images = training.model, training.validation
-    loss, accuracy = evaluate_images(model, images, processes=training.processes)
+    with training.average.shown():
+        loss, accuracy = evaluate_images(model, images, processes=training.processes)
     if not math.isfinite(loss):
         when = f"validation after epoch {training.epoch + 1}"
         raise trouble_in(model, lambda: evaluate_images(model, images) and (), when=when)

@@ -23,6 +23,7 @@ from connectome2net.load import load, read_program, set_backends
 from connectome2net.runtime.device import find_device
 from connectome2net.runtime.encode import set_precision
 from connectome2net.tasks import Dataset, open_dataset
+from connectome2net.train.average import Average
 from connectome2net.train.checkpoint import (
     load_checkpoint,
     model_bytes,
@@ -48,6 +49,7 @@ class Training:
         processes: that train together; only the first of them writes.
         images: to learn from, on the device where the model is.
         validation: those that choose the epoch, there too.
+        average: the running mean of the weights, which is validated and kept.
         epoch: finished epochs.
         best: validation accuracy of the best epoch so far.
         best_epoch: that epoch, counted from 1.
@@ -63,6 +65,7 @@ class Training:
     processes: Processes = ALONE
     images: Placed = field(init=False)
     validation: Placed = field(init=False)
+    average: Average = field(init=False)
     epoch: int = 0
     best: float = -1.0
     best_epoch: int = 0
@@ -71,6 +74,7 @@ class Training:
     def __post_init__(self) -> None:
         device = next(self.model.parameters()).device
         self.images, self.validation = place(self.dataset.train, device), place(self.dataset.validation, device)
+        self.average = Average(self.model, self.optimiser, self.config.average)
 
     @property
     def stale(self) -> bool:
@@ -127,7 +131,8 @@ class Training:
     def _write_what_follows(self) -> None:
         """Write what follows from the checkpoint: the metrics, and the best weights if they are those of now."""
         if self.epoch and self.best_epoch == self.epoch:
-            write_atomically(self.folder / "best.safetensors", model_bytes(self.model))
+            with self.average.shown():
+                write_atomically(self.folder / "best.safetensors", model_bytes(self.model))
         lines = "".join(json.dumps(record) + "\n" for record in self.metrics)
         write_atomically(self.folder / "metrics.jsonl", lines.encode())
 

@@ -25,7 +25,10 @@ from connectome2net.train import TrainConfig, train
 from connectome2net.train.processes import Processes
 
 CHILD = Path(__file__).with_name("together_child.py")
-SETTINGS: dict[str, Any] = {"epochs": 2, "batch": 17, "learning_rate": 1e-3, "augmentation": {"erase": 0.5}}
+SETTINGS: dict[str, Any] = {
+    **{"epochs": 2, "batch": 17, "learning_rate": 1e-3, "average": 0.9},
+    "augmentation": {"erase": 0.5},
+}
 """84 images: the batches split into 8 and 9 images."""
 
 OF_RATES: dict[str, dict[str, Any]] = {
