@@ -66,7 +66,15 @@ def test_whatever_determines_a_run_changes_its_key(monkeypatch: pytest.MonkeyPat
 def test_every_setting_of_training_is_in_the_key_but_curves_that_somebody_looks_at() -> None:
     other = TrainConfig(
         **{"epochs": 7, "batch": 7, "seed": 7, "learning_rate": 0.7, "strength_rate": 0.7, "weight_decay": 0.7},
-        **{"label_smoothing": 0.7, "clip": 0.7, "patience": 7, "validation_fraction": 0.7, "devices": 7, "nodes": 7},
+        **{
+            "label_smoothing": 0.7,
+            "average": 0.7,
+            "clip": 0.7,
+            "patience": 7,
+            "validation_fraction": 0.7,
+            "devices": 7,
+            "nodes": 7,
+        },
         **{"optimiser": "adam", "schedule": "cosine", "augmentation": None, "device": "cpu", "backend": "dense"},
         **{"precision": "bf16", "labels": "ferplus", "skip_broken": True, "tensorboard": True},
     )
