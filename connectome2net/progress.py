@@ -7,11 +7,21 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Final
 
 from rich.console import Console
-from rich.progress import Progress, ProgressColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 SILENCE_S: Final = 180.0
 """A log is silent no longer than that, where work can tell how far it is."""
@@ -33,6 +43,22 @@ class Screen:
     def bar(self, *columns: ProgressColumn, transient: bool = False) -> Progress:
         """Return a bar that is drawn on a terminal alone; one that is ``transient`` goes when the work is done."""
         return Progress(*columns, console=self.console, transient=transient, disable=not self.is_live)
+
+    @contextmanager
+    def percent(self, *, transient: bool = False) -> Iterator[Callable[[str, float], None]]:
+        """Yield what is told the name of a piece of work and how much of it is done, in percent: a bar for each."""
+        columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+        with self.bar(*columns, transient=transient) as bar:
+            tasks: dict[str, TaskID] = {}
+
+            def show(name: str, percent: float) -> None:
+                if name not in tasks:
+                    tasks[name] = bar.add_task(name, total=100.0)
+                bar.update(tasks[name], completed=percent)
+                if self.is_due():
+                    self.log(f"{name}: {percent:.0f}%")
+
+            yield show
 
     def title(self, line: str) -> None:
         """Print a line above the bar, or in the log."""

@@ -15,23 +15,10 @@ import click
 @click.option("--out", "-o", type=click.Path(path_type=Path), help="Where to write.  [default: DIR/parquet]")
 def convert(folder: Path, out: Path | None) -> None:
     """Make sorted parquet of csv.gz tables, once: a scan of synapses then takes seconds."""
-    from rich.progress import BarColumn, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
     from connectome2net.progress import Screen
     from connectome2net.sources.convert import convert as make_parquet
 
-    screen = Screen()
-    words = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with screen.bar(*words) as bar:
-        tasks: dict[str, TaskID] = {}
-
-        def show(name: str, percent: float) -> None:
-            if name not in tasks:
-                tasks[name] = bar.add_task(name, total=100.0)
-            bar.update(tasks[name], completed=percent)
-            if screen.is_due():
-                screen.log(f"{name}: {percent:.0f}%")
-
+    with Screen().percent() as show:
         done = make_parquet(folder, out=out, progress=show)
     for table in done:
         click.echo(f"{table.file}: {table.rows:,} rows{', made before' if table.done_before else ''}")

@@ -24,6 +24,7 @@ from connectome2net.runtime.allocator import keep_freed_memory
 from connectome2net.runtime.device import find_device
 from connectome2net.tasks import Dataset, ImageSet, open_dataset
 from connectome2net.train.checkpoint import write_json
+from connectome2net.train.ridge import is_reservoir
 from connectome2net.train.run import read_run
 
 Part = Literal["test", "validation"]
@@ -96,7 +97,7 @@ def evaluate(
         **_selections(logits_NK, images, data, part),
         "audit": examine(model, quick=True),
     }
-    if (record["config"]["augmentation"] or {}).get("flip"):
+    if (record["config"]["augmentation"] or {}).get("flip") and not is_reservoir(model):
         mirrored_NK = predict_mirrored(model, images, logits_NK)
         result["mirrored"] = classification_metrics(mirrored_NK, torch.from_numpy(images.label_N), data.classes)
     if robustness:

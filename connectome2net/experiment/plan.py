@@ -263,7 +263,9 @@ def _check_names(plan: Plan, where: str) -> None:
                     wanted=", ".join(names),
                     fix=near(name, names),
                 )
-    compared = {item.name: (item.reference or plan.reference) != item.name for item in plan.variants}
+    compared = {
+        item.name: not item.factors and (item.reference or plan.reference) != item.name for item in plan.variants
+    }
     for item in plan.variants:
         if item.gap_to and not (compared[item.name] and compared[item.gap_to] and item.gap_to != item.name):
             raise ExperimentError(

@@ -28,6 +28,7 @@ Values = Mapping[int, float]
 """One number for each seed."""
 
 Answers = NDArray[np.bool_] | NDArray[np.int64]
+"""Which images were answered right, for each seed; of a gap, a difference of two such."""
 
 
 @dataclass(frozen=True)
@@ -165,8 +166,7 @@ def bootstrap_images(
     there are different differences.
 
     Args:
-        variant_SN: which images the variant answered right (1) or wrong (0), for each seed; of a gap, a difference of
-            two such.
+        variant_SN: of the variant.
         reference_SN: likewise for the reference: the same seeds, the same images.
         resamples: R.
         seed: of the draws.

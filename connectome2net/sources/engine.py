@@ -25,7 +25,7 @@ import pyarrow as pa
 from ibis.backends import BaseBackend
 
 from connectome2net.errors import SourceError
-from connectome2net.sources.scan import shown
+from connectome2net.sources.progress import shown
 
 EngineName = Literal["duckdb", "spark"]
 ENGINES: tuple[EngineName, ...] = ("duckdb", "spark")

@@ -17,7 +17,7 @@ NAME = "average"
 
 
 class Average:
-    """The exponential mean of the parameters of a model (Polyak and Juditsky 1992, doi 10.1137/0330046).
+    """The exponential mean of the parameters of a model, after Polyak and Juditsky 1992, doi 10.1137/0330046.
 
     It lies beside the moments in the state of the optimiser, and so in every checkpoint.
 

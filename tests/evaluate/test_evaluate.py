@@ -86,6 +86,10 @@ def test_a_network_that_has_seen_no_mirror_image_is_not_shown_any(tmp_path: Path
         config = TrainConfig(epochs=1, augmentation=augmentation)
         found = evaluate(train(compiled, data=data, config=config, out=tmp_path / name), data=data)
         assert "mirrored" not in found
+    front_end = {"height": 12, "width": 12, "blocks": []}
+    reservoir = twelve_cells("column", front_end=front_end, learning={"kind": "reservoir"})
+    solved = train(compile_spec(reservoir, out=tmp_path / "reservoir"), data=data, out=tmp_path / "solved")
+    assert "mirrored" not in evaluate(solved, data=data)  # it learns from the images as they are
 
 
 def test_where_every_image_leaks_nothing_can_be_said_of_the_others(trained: Path, data: Dataset) -> None:

@@ -6,7 +6,7 @@ import ibis
 import pytest
 
 from connectome2net import progress
-from connectome2net.sources import scan
+from connectome2net.sources import progress as scan
 from connectome2net.sources.engine import collect, start_engine
 
 

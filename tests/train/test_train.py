@@ -71,17 +71,14 @@ def test_dale_holds_after_training(dale: Path, few_faces: Dataset, tmp_path: Pat
 
 
 def test_training_learns(few_faces: Dataset, dale: Path, tmp_path: Path) -> None:
-    """Twelve cells learn with some seeds, and with which depends on how a processor rounds."""
-    config = TrainConfig(epochs=40, batch=16, learning_rate=1e-2, augmentation=None, label_smoothing=0)
-    left = []
-    for seed in range(5):
-        run = train(
-            dale, data=few_faces, config=config.model_copy(update={"seed": seed}), out=tmp_path / str(seed), quiet=True
-        )
-        first, *_, last = metrics(run)
-        left.append(last["loss"] / first["loss"])
-    assert min(left) < 0.95
-    assert sum(left) / len(left) < 0.98
+    """All images in each step: with small batches, whether twelve cells learn depends on how a processor rounds."""
+    config = TrainConfig(
+        **{"epochs": 60, "batch": 84, "learning_rate": 3e-2, "strength_rate": 1},
+        **{"augmentation": None, "label_smoothing": 0},
+    )
+    run = train(dale, data=few_faces, config=config, out=tmp_path / "run")
+    first, *_, last = metrics(run)
+    assert last["loss"] < 0.95 * first["loss"]
 
 
 def test_equal_seeds_give_equal_runs_and_others_do_not(feedforward: Path, few_faces: Dataset, tmp_path: Path) -> None:

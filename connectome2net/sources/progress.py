@@ -40,14 +40,6 @@ def shown(engine: Any, file: str) -> Iterator[None]:
 def _watch(engine: Any, file: str, done: Event) -> None:
     if done.wait(QUICK_S):
         return
-    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-    screen = Screen()
-    words = (TextColumn("reading {task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with screen.bar(*words, transient=True) as bar:
-        task = bar.add_task(file, total=100.0)
+    with Screen().percent(transient=True) as show:
         while not done.wait(POLL_S):
-            percent = max(engine.con.query_progress(), 0.0)  # -1 before DuckDB knows
-            bar.update(task, completed=percent)
-            if screen.is_due():
-                screen.log(f"reading {file}: {percent:.0f}%")
+            show(f"reading {file}", max(engine.con.query_progress(), 0.0))  # -1 before DuckDB knows
