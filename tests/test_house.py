@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "train": {"errors", "progress", "runtime", "load", "inside", "tasks"},
     "evaluate": {"errors", "runtime", "load", "inside", "tasks", "train"},
     "experiment": {"errors", "progress", "spec", "transform", "compile", "train", "evaluate", "tasks", "load"},
-    "report": {"errors", "spec"},
+    "report": {"errors", "spec", "experiment.statistics", "experiment.wording"},
     "export": {"errors", "runtime", "load", "spec"},
 }
 """What a stage may import from the others; ``cli`` and the package itself may import all of them."""

@@ -74,8 +74,14 @@ def _show_plan(prepared: Experiment, jobs: int | None) -> None:
     for variant in prepared.variants:
         changes = "; ".join(variant.change.words()) or "as it is"
         click.echo(f"{variant.change.name}: {variant.parameters:,} trainable parameters; {changes}")
+    _show_left_out(prepared.left_out)
     click.echo(f"{len(prepared.variants)} variants x {len(prepared.plan.seeds)} seeds in {prepared.folder}")
     click.echo(estimate(prepared, jobs=jobs))
+
+
+def _show_left_out(left_out: dict[str, str]) -> None:
+    for name, reason in left_out.items():
+        click.echo(f"{name}: left out, because it cannot be made of this spec: {reason}")
 
 
 def _show_results(record: dict[str, Any], folder: Path) -> None:
@@ -92,6 +98,7 @@ def _show_results(record: dict[str, Any], folder: Path) -> None:
         words += f" +- {found['sd']:.4f}" if found and found["sd"] is not None else ""
         counts = f"{status.count('finished'):>8}  {status.count('failed'):>6}"
         click.echo(f"{item['name']:<{wide}}  {item['parameters']:>10,}  {counts}  {words}")
+    _show_left_out(record["left_out"])
     for run in record["runs"]:
         if run["status"] == "failed":
             click.echo(

@@ -30,11 +30,13 @@ class Change(BaseModel):
         without: parts of ``network`` that are switched off, by dotted path (``noise``, ``plasticity.hebbian``); an item
             of a list by its name (``projections.A_A``), or place where it has none, is taken out.
         set: dotted path into ``network`` -> new value.
-        subset: keep this fraction of the cells, those nearest to the axis of the column, before edges are rewired.
+        subset: keep this fraction of the cells, those nearest to the axis of the column, before edges are rewired;
+            weights are normalised for what is left.
         null: a control of ``transform``; each seed draws its own graph.
         fraction: of edges; of some controls.
         cells: size of the control ``dense-core``; by default such that it has as many trainable parameters as the base.
         weights: of a control: as many of each magnitude as before, or normalised again.
+        optional: leave the variant out, and say so, where it cannot be made of the spec.
         network: a conventional network in the place of the column, with as many trainable parameters.
         train: settings of training on top of the plan's.
         reference: another variant than the plan's that this one is compared with.
@@ -55,6 +57,7 @@ class Change(BaseModel):
     fraction: Fraction | None = None
     cells: Annotated[int, Field(ge=1)] | None = None
     weights: Literal["matched", "normalised"] = "matched"
+    optional: bool = False
     network: Literal["linear", "mlp", "cnn"] | None = None
     train: dict[str, Any] = {}
     reference: str | None = None
@@ -67,7 +70,7 @@ class Change(BaseModel):
         found += [f"without {path}" for path in self.without]
         found += [f"{path} = {value!r}" for path, value in self.set.items()]
         anew = ", weights normalised" * (self.weights == "normalised")
-        found += [f"{self.subset:.0%} of the cells, nearest to the axis{anew}"] if self.subset else []
+        found += [f"{self.subset:.0%} of the cells, nearest to the axis"] if self.subset else []
         if self.null:
             given = {"fraction": self.fraction, "cells": self.cells}
             more = "".join(f", {name} {value:g}" for name, value in given.items() if value is not None)
@@ -86,8 +89,7 @@ def changed_spec(base: Spec, change: Change) -> Spec:
     if not (change.without or change.set):
         return base
     content = base.network.model_dump(mode="json")
-    for path in change.without:
-        _switch_off(content, path, change.name)
+    _switch_off(content, change)
     for path, value in change.set.items():
         holder, key = _find(content, path, change.name)
         holder[key] = value
@@ -129,12 +131,14 @@ def check_control(variant: Change, where: str) -> None:
             raise ExperimentError(f"the control {variant.null} needs {key}", where=where, fix=f"add {key} = 0.2")
 
 
-def _switch_off(content: dict[str, Any], path: str, variant: str) -> None:
-    holder, key = _find(content, path, variant)
-    if isinstance(holder, list):
-        del holder[key]
-    else:
-        holder[key] = None
+def _switch_off(content: dict[str, Any], change: Change) -> None:
+    # Every place is looked up before an item of a list goes, and the last item goes first: no other one moves.
+    places = [_find(content, path, change.name) for path in dict.fromkeys(change.without)]
+    for holder, key in places:
+        if isinstance(holder, dict):
+            holder[key] = None
+    for holder, at in sorted((place for place in places if isinstance(place[0], list)), key=lambda place: -place[1]):
+        del holder[at]
 
 
 def _find(content: Any, path: str, variant: str) -> tuple[Any, Any]:

@@ -21,13 +21,16 @@ from connectome2net.transform import rewire
 def draw(spec: Spec, change: Change, *, seed: int) -> Spec:
     """Return a spec with the cells and edges of a variant; each seed draws its own graph.
 
+    The middle of a column gets weights as a column of its size would, not those that fitted a larger one: else a gap to
+    a control would change with size for that alone.
+
     Args:
         spec: of the variant, its network changed already.
         change: says which control, if any.
         seed: of the control.
     """
     if change.subset is not None:
-        spec = rewire(spec, "subset", fraction=change.subset, seed=seed, weights=change.weights)
+        spec = rewire(spec, "subset", fraction=change.subset, seed=seed, weights="normalised")
     if change.null is None:
         return spec
     return rewire(spec, change.null, seed=seed, fraction=change.fraction, cells=change.cells, weights=change.weights)

@@ -4,6 +4,8 @@ Enters: runs, each with the levels of its factors, its seed and a number. Leaves
 them, add to the number.
 
 Ordinary least squares with the levels as -1 and +1, their products, and one constant for each seed (seeds are blocks).
+Intervals are about these seeds: all runs of one share its split and its order of images, and how an effect differs
+between seeds is not told apart from chance within a seed.
 An effect is the mean of the runs where a factor is on, less that where it is off; an interaction is half the difference
 between the effects of one factor with the other on and off. Box, Hunter and Hunter, Statistics for Experimenters, 2nd
 edition 2005, chapter 5.

@@ -8,19 +8,26 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
 import joblib
 import torch
-from torch.nn import functional as F
 
 from connectome2net.experiment.draw import compile_drawn, draw
 from connectome2net.experiment.prepare import Experiment
 from connectome2net.experiment.state import State
 from connectome2net.load import load
+from connectome2net.runtime.device import find_device
+from connectome2net.runtime.encode import set_precision
+from connectome2net.train.epoch import Placed, train_epoch
+from connectome2net.train.progress import Progress
+from connectome2net.train.schedule import make_optimiser
 
-STEPS: Final = 4
+STEPS: Final = 6
+COLD: Final = 3
+"""Steps that are timed, and as many before them that are slower, because memory is new and kernels are chosen."""
 
 
 def estimate(experiment: Experiment, *, jobs: int | None = None) -> str:
@@ -34,7 +41,7 @@ def estimate(experiment: Experiment, *, jobs: int | None = None) -> str:
     if not left:
         return "nothing is left to train"
     timed = _timed(list(states.values()))
-    how = "as in the epochs that are finished" if timed else f"from {STEPS - 1} steps of the reference, just now"
+    how = "as in the epochs that are finished" if timed else f"from {STEPS} steps of the reference, just now"
     seconds = timed or _measured(experiment)
     jobs = jobs or joblib.cpu_count()
     hours = left * seconds / min(jobs, len(states)) / 3600
@@ -49,23 +56,36 @@ def _timed(states: list[State]) -> float | None:
     return statistics.fmean(timed) if timed else None
 
 
+class _Clock(Progress):
+    """The progress of an epoch, as the times at which its steps ended."""
+
+    def __init__(self) -> None:
+        super().__init__(1, COLD + STEPS, quiet=True)
+        self.at: list[float] = []
+
+    def step(self, *, loss: float, images: int) -> None:
+        """Note the time."""
+        self.at.append(time.perf_counter())
+
+
 def _measured(experiment: Experiment) -> float:
-    """Return the seconds of an epoch of the reference: a few steps on noise, without augmentation."""
+    """Return the seconds of an epoch of the reference: as training does it, a few steps long, on noise."""
     plan = experiment.plan
     variant = next(item for item in experiment.variants if item.change.name == plan.reference)
-    drawn = draw(variant.spec, variant.change, seed=plan.seeds[0])
+    config, front_end = variant.config, variant.spec.network.front_end
+    drawn, device = draw(variant.spec, variant.change, seed=plan.seeds[0]), find_device(config.device)
     with tempfile.TemporaryDirectory() as folder:
-        model = load(compile_drawn(drawn, variant.change, out=Path(folder) / "compiled"))
-    front_end, batch = variant.spec.network.front_end, variant.config.batch
-    images_BCHW = torch.rand(batch, 1, front_end.height, front_end.width)
-    threads, seconds = torch.get_num_threads(), []
+        model = load(compile_drawn(drawn, variant.change, out=Path(folder) / "compiled")).to(device)
+    set_precision(model, config.precision)
+    count, clock = (COLD + STEPS) * config.batch, _Clock()
+    noise_BHW = torch.randint(256, (count, front_end.height, front_end.width), dtype=torch.uint8, device=device)
+    label_B = torch.zeros(count, dtype=torch.long, device=device)
+    images = Placed(noise_BHW, label_B, label_B)
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        for _ in range(STEPS):
-            started = time.perf_counter()
-            loss = F.cross_entropy(model(images_BCHW), torch.zeros(batch, dtype=torch.long))
-            loss.backward()  # type: ignore[no-untyped-call]
-            seconds.append(time.perf_counter() - started)
+        train_epoch(model, make_optimiser(model, config), images, config, epoch=0, progress=clock)
     finally:
         torch.set_num_threads(threads)
-    return statistics.median(seconds[1:]) * experiment.data["train"] / batch
+    step = statistics.median(after - before for before, after in pairwise(clock.at[COLD - 1 :]))
+    return step * experiment.data["train"] / config.batch

@@ -32,8 +32,8 @@ def run_key(spec: Spec, change: Change, config: TrainConfig, *, data: str) -> st
         data: digest of the images.
     """
     drawn = change.model_dump(include={"subset", "null", "fraction", "cells", "network"}, exclude_none=True)
-    if change.null is not None or change.subset is not None:
-        drawn["weights"] = change.weights
+    drawn |= {"weights": change.weights} if change.null is not None else {}
+    drawn |= {"weights_of_subset": "normalised"} if change.subset is not None else {}
     content = {
         "spec": digest_document(spec.document),
         "drawn": drawn,

@@ -59,6 +59,7 @@ class Experiment:
         folder: where, absolute.
         bases: folder of a base spec within the experiment -> that spec.
         variants: in the order of the plan.
+        left_out: optional variants that cannot be made, and why.
         runs: variant and task, seed after seed, so that a part of an experiment has all variants alike.
         data: facts about the images, for the record.
     """
@@ -69,6 +70,7 @@ class Experiment:
     folder: Path
     bases: dict[str, Spec]
     variants: tuple[Variant, ...]
+    left_out: dict[str, str]
     runs: tuple[tuple[Variant, Task], ...]
     data: dict[str, Any]
 
@@ -114,10 +116,17 @@ def prepare(
     homes = {name: f"specs/{digest_document(base.document)[:12]}" for name, base in bases.items()} | {None: "spec"}
     # All changes first, because they take no time; then a graph of each control.
     specs = [changed_spec(bases[change.spec], change) for change in whole.variants]
-    variants = tuple(
-        _variant(whole, change, spec, homes[change.spec], epochs=epochs, device=device)
-        for change, spec in zip(whole.variants, specs, strict=True)
-    )
+    named = {whole.reference, *(name for item in whole.variants for name in (item.reference, item.gap_to))}
+    made: list[Variant] = []
+    left_out: dict[str, str] = {}
+    for change, spec in zip(whole.variants, specs, strict=True):
+        try:
+            made.append(_variant(whole, change, spec, homes[change.spec], epochs=epochs, device=device))
+        except ExperimentError as error:
+            if not change.optional or change.name in named:
+                raise
+            left_out[change.name] = str(error.__cause__ or error).partition("\n")[0]
+    variants = tuple(made)
     images = _images(data if data is not None else whole.data)
     folder = Path(out or EXPERIMENTS / whole.name).absolute()
     runs = tuple(
@@ -131,6 +140,7 @@ def prepare(
         folder=folder,
         bases={homes[name]: base for name, base in bases.items()},
         variants=variants,
+        left_out=left_out,
         runs=runs,
         data=_facts(_opened(images, variants[0]), images),
     )
@@ -175,6 +185,9 @@ def _over(plan: Plan, specs: Sequence[str]) -> Plan:
     """Return a plan with every variant made of every spec, compared within the spec."""
     if own := [item.name for item in plan.variants if item.spec is not None]:
         raise ExperimentError("this variant has a spec of its own", found=own[0], fix="give a single --spec")
+    if plan.design is not None or any(item.factors for item in plan.variants):
+        found, fix = f"{len(specs)} specs", "make an experiment of each, with a single --spec"
+        raise ExperimentError("the effects of factors are those in one spec", where=plan.name, found=found, fix=fix)
     variants = tuple(
         change.model_copy(
             update={

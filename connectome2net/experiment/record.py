@@ -5,7 +5,6 @@ Enters: an experiment, its run folders. Leaves: experiment.json, whole at any mo
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import Any, Final
 
@@ -57,15 +56,11 @@ def write_record(experiment: Experiment) -> dict[str, Any]:
         "spec": {"name": base.name, "digest": digest_document(base.document), "folder": "spec"},
         "train": _settings(reference),
         "variants": [_variant(variant, reference) for variant in experiment.variants],
+        "left_out": experiment.left_out,
         "runs": [_run(variant, task) for variant, task in experiment.runs],
     }
     write_json(experiment.folder / RECORD, record)
     return record
-
-
-def count_runs(record: dict[str, Any]) -> Counter[str]:
-    """Return how many runs of an experiment are in each state."""
-    return Counter(run["status"] for run in record["runs"])
 
 
 def _settings(variant: Variant) -> dict[str, Any]:
@@ -74,8 +69,10 @@ def _settings(variant: Variant) -> dict[str, Any]:
 
 def _variant(variant: Variant, reference: Variant) -> dict[str, Any]:
     change, usual = variant.change, _settings(reference)
-    nulls = [NULLS[name] for name in ("subset" if change.subset else None, change.null) if name is not None]
-    nulls = nulls if change.weights == "matched" else [null.normalised() for null in nulls]
+    nulls = [NULLS["subset"].normalised()] if change.subset else []
+    if change.null is not None:
+        null = NULLS[change.null]
+        nulls.append(null if change.weights == "matched" else null.normalised())
     return {
         "name": change.name,
         "why": change.why,

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from connectome2net.errors import ExperimentError
+from connectome2net.evaluate.run import FILES
 from connectome2net.experiment.controls import describe_control
 from connectome2net.experiment.effects import Effect, Observation, effects
 from connectome2net.experiment.statistics import Difference, bootstrap_images, compare, correct, estimate
@@ -26,7 +27,7 @@ from connectome2net.experiment.wording import say_difference, say_effects, say_t
 from connectome2net.train.checkpoint import write_json
 
 FORMAT = "connectome2net.results"
-FILES = {"test": "evaluation.json", "validation": "validation.json"}
+RESULTS = "results.json"
 SELECTIONS = ("without_leaked", "without_leaked_or_blank")
 Numbers = dict[str, float | None]
 
@@ -66,19 +67,22 @@ def summarise_experiment(folder: str | Path) -> dict[str, Any]:
     record = _read_json(folder / "experiment.json")
     if record.get("format") != "connectome2net.experiment":
         raise ExperimentError("this is no experiment", where=folder, wanted="an experiment.json", fix="c2n experiment")
-    part, metric = record["part"], record["metric"]
+    part = record["part"]
     trials: dict[str, list[Trial]] = {variant["name"]: [] for variant in record["variants"]}
     for run in record["runs"]:
         if run["status"] == "finished":
             trials[run["variant"]].append(_trial(folder / run["folder"], run["seed"], part))
     status = Counter(run["status"] for run in record["runs"])
     compared = _compare(record, trials)
-    planned = _effects(record, trials)
-    pairs = min((item["n"] for item in compared if item["n"]), default=None)
+    observed = _observations(record, trials)
+    planned = effects(observed)
+    seeds = [item["n"] for item in compared if item["n"]] + ([len({run.seed for run in observed})] if planned else [])
     conclusion = [
-        *say_weight(pairs, failed=status["failed"], unfinished=status["waiting"] + status["running"]),
-        *say_together(compared, metric=metric),
-        *(say_effects(planned, metric=metric) if any(item.get("factors") for item in record["variants"]) else []),
+        *say_weight(
+            min(seeds, default=None), failed=status["failed"], unfinished=status["waiting"] + status["running"]
+        ),
+        *say_together(compared),
+        *(say_effects(planned) if any(item.get("factors") for item in record["variants"]) else []),
     ]
     results = {
         "format": FORMAT,
@@ -89,7 +93,7 @@ def summarise_experiment(folder: str | Path) -> dict[str, Any]:
         "factorial": {"effects": [_effect(effect) for effect in planned]} if planned else None,
         "conclusion": conclusion,
     }
-    write_json(folder / "results.json", results)
+    write_json(folder / RESULTS, results)
     return results
 
 
@@ -194,8 +198,8 @@ def _comparison(
     tests: int,
 ) -> dict[str, Any]:
     names: dict[str, Any] = {"variant": str(pair[0]), "reference": str(pair[1])}
-    how = {"metric": record["metric"], "p_corrected": p_corrected, "comparisons": tests}
-    low, high = _over_images(found, pair, trials, record)
+    low, high = over_images = _over_images(found, pair, trials, record)
+    how: dict[str, Any] = {"p_corrected": p_corrected, "comparisons": tests, "over_images": over_images}
     return {
         **names,
         "n": len(found.seeds),
@@ -246,17 +250,14 @@ def _answers(path: Path) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     return label_N, logit_NK.argmax(1) == label_N
 
 
-def _effects(record: Mapping[str, Any], trials: Mapping[str, list[Trial]]) -> list[Effect]:
-    """Return the effects of the factors, where variants belong to a factorial design."""
-    metric = record["metric"]
-    return effects(
-        [
-            Observation(variant["factors"], seed, value)
-            for variant in record["variants"]
-            if variant.get("factors")
-            for seed, value in _values(trials[variant["name"]], metric).items()
-        ]
-    )
+def _observations(record: Mapping[str, Any], trials: Mapping[str, list[Trial]]) -> list[Observation]:
+    """Return the runs of variants that belong to a factorial design."""
+    return [
+        Observation(variant["factors"], seed, value)
+        for variant in record["variants"]
+        if variant.get("factors")
+        for seed, value in _values(trials[variant["name"]], record["metric"]).items()
+    ]
 
 
 def _effect(effect: Effect) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from connectome2net.errors import ExperimentError
 from connectome2net.experiment.prepare import AnySpec, Experiment, prepare
 from connectome2net.experiment.progress import Watch
 from connectome2net.experiment.record import begin, refuse_others, write_record
-from connectome2net.experiment.results import summarise_experiment
+from connectome2net.experiment.results import RESULTS, summarise_experiment
 from connectome2net.experiment.work import LOCKS, Task, carry_out, carry_out_for
 from connectome2net.tasks import Dataset
 
@@ -78,19 +78,26 @@ def carry_out_all(experiment: Experiment, *, jobs: int | None = None, dask: str 
     """Carry a prepared experiment out; see ``run_experiment``."""
     folder = experiment.folder
     with _alone_in(folder):
+        (folder / RESULTS).unlink(missing_ok=True)  # of the plan as it was; none is shown under another
         begin(experiment)
+        summarise_experiment(folder)
         waiting = [task for task in experiment.tasks if task.state().status != "finished"]
         try:
             with Watch(experiment.tasks):
                 for _ in _in_parallel(waiting, jobs=jobs, dask=dask):
-                    write_record(experiment)
+                    _write_down(experiment)
         except KeyboardInterrupt as stop:
             stop.add_note(f"To go on, {AGAIN}.")
             raise
         finally:
-            write_record(experiment)
-            summarise_experiment(folder)
+            _write_down(experiment)
     return folder
+
+
+def _write_down(experiment: Experiment) -> None:
+    """Write how far all runs are, and what follows so far."""
+    write_record(experiment)
+    summarise_experiment(experiment.folder)
 
 
 @contextmanager

@@ -74,9 +74,13 @@ def is_trained(run: Path) -> bool:
 
 
 def is_evaluated(run: Path, *, part: Part, robustness: bool = False) -> bool:
-    """Tell whether a trained run was evaluated on a part of the images, as thoroughly as is asked."""
-    found = _json(run / FILES[part])
-    return is_trained(run) and bool(found) and ("robustness" in found or not robustness)
+    """Tell whether a run was evaluated after its training, on its own images, as thoroughly as is asked.
+
+    Somebody may have looked at it before its end, or with other images.
+    """
+    found, trained = _json(run / FILES[part]), _json(run / "run.json")
+    facts = {"status": "finished", "best_epoch": trained.get("best_epoch"), "trained_on_these_data": True}
+    return is_trained(run) and facts.items() <= found.items() and ("robustness" in found or not robustness)
 
 
 def _read(path: Path) -> str:

@@ -12,12 +12,19 @@ from connectome2net.experiment.effects import Effect
 from connectome2net.experiment.statistics import ENOUGH_SEEDS, Difference
 
 LEVEL = 0.05
-SHARES = frozenset({"accuracy", "balanced_accuracy", "validation_accuracy", "ece"})
-"""Metrics that are told in points (hundredths)."""
+Interval = tuple[float, float] | tuple[None, None]
+NOT_KNOWN: Interval = (None, None)
+ON_THESE = " on these test images, but other images may show none (bootstrap)"
 
 
 def say_difference(
-    difference: Difference, *, variant: str, reference: str, metric: str, p_corrected: float | None, comparisons: int
+    difference: Difference,
+    *,
+    variant: str,
+    reference: str,
+    p_corrected: float | None,
+    comparisons: int,
+    over_images: Interval = NOT_KNOWN,
 ) -> str:
     """Return what a comparison says, in one sentence.
 
@@ -25,29 +32,31 @@ def say_difference(
         difference: of the variant to the reference.
         variant: its name.
         reference: its name.
-        metric: what was measured.
         p_corrected: after Holm.
         comparisons: that were corrected for.
+        over_images: the interval of the difference over other test images, where it is known.
     """
     of, pairs = difference.of, len(difference.seeds)
-    verdict = say_verdict(difference, metric=metric, p_corrected=p_corrected, comparisons=comparisons)
+    verdict = say_verdict(difference, p_corrected=p_corrected, comparisons=comparisons, over_images=over_images)
     missing = f", {len(difference.unpaired)} without a partner left out" if difference.unpaired else ""
     if of.mean is None:
         return f"{variant}: no seed has a finished run of it and of {reference}{missing}; {verdict}."
-    amount = f"{variant}: {_signed(of.mean, metric)} {'than' if _shown(of.mean, metric) else 'as'} {reference}"
+    amount = f"{variant}: {_signed(of.mean)} {'than' if _shown(of.mean) else 'as'} {reference}"
     if of.low is None or of.high is None or p_corrected is None:
         why = "1 seed" if pairs == 1 else f"equal in all {pairs} seeds"
         return f"{amount} ({why}{missing}): {verdict}."
     test = "t test" if comparisons == 1 else f"Holm for {comparisons} comparisons"
-    interval = f"95 % interval: {_side(of.low, metric)} to {_side(of.high, metric)}"
+    interval = f"95 % interval: {_side(of.low)} to {_side(of.high)}"
     words = f"{amount} ({interval}; {pairs} seeds paired{missing}; p {_p(p_corrected)}, {test}): "
     beyond = max(abs(of.low), abs(of.high))
     early = f" (preliminary: {pairs} seeds)" if pairs < ENOUGH_SEEDS else ""
-    limit = f"; no difference beyond +-{_amount(beyond, metric)}"
+    limit = f"; no difference beyond +-{_amount(beyond)}"
     return f"{words}{verdict}{early or ('' if p_corrected < LEVEL else limit)}."
 
 
-def say_verdict(difference: Difference, *, metric: str, p_corrected: float | None, comparisons: int) -> str:
+def say_verdict(
+    difference: Difference, *, p_corrected: float | None, comparisons: int, over_images: Interval = NOT_KNOWN
+) -> str:
     """Return whether a difference was seen, and if not, which would have been; see ``say_difference``."""
     of = difference.of
     if of.mean is None:
@@ -55,20 +64,19 @@ def say_verdict(difference: Difference, *, metric: str, p_corrected: float | Non
     if of.low is None or of.high is None or p_corrected is None:
         return "no interval, so nothing follows for other seeds"
     if p_corrected < LEVEL:
-        return "a difference was seen"
+        return f"a difference was seen{ON_THESE if _may_vanish(*over_images) else ''}"
     if of.low > 0 or of.high < 0:
         return "a difference was seen by itself, not after the correction"
     before = "" if comparisons == 1 else ", before the correction"
-    detectable = _amount(difference.detectable or 0.0, metric)
+    detectable = _amount(difference.detectable or 0.0)
     return f"no difference was seen; one of {detectable} would have been in 80 % of such experiments{before}"
 
 
-def say_together(comparisons: Sequence[Mapping[str, Any]], *, metric: str) -> list[str]:
+def say_together(comparisons: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return what several comparisons say together: those that were seen, the largest first, then the others.
 
     Args:
         comparisons: as in results.json; one or two are told one by one.
-        metric: what was measured.
     """
     if len(comparisons) <= 2:
         return [item["sentence"] for item in comparisons]
@@ -80,22 +88,41 @@ def say_together(comparisons: Sequence[Mapping[str, Any]], *, metric: str) -> li
             (item for item in tested if item["p_corrected"] < LEVEL), key=lambda item: -abs(item["difference"])
         )
         if seen:
-            sizes = ", ".join(f"{item['variant']} {_side(item['difference'], metric)}" for item in seen)
-            said.append(f"A difference to {reference} was seen (Holm for {tests} comparisons): {sizes}.")
-        if rest := [item for item in tested if item not in seen]:
+            said.append(f"A difference to {reference} was seen (Holm for {tests} comparisons): {_sizes(seen)}.")
+        if vanishing := [item for item in seen if _may_vanish(item["bootstrap_low"], item["bootstrap_high"])]:
+            said.append(f"Of these, other test images may show none for {_names(vanishing)} (bootstrap).")
+        rest = [item for item in tested if item not in seen]
+        if alone := [item for item in rest if not item["low"] <= 0 <= item["high"]]:
+            said.append(f"By itself, but not after the correction, a difference was seen: {_sizes(alone)}.")
+        if rest := [item for item in rest if item not in alone]:
             widest = max(max(abs(item["low"]), abs(item["high"])) for item in rest)
-            names = ", ".join(item["variant"] for item in rest)
-            limit = f"none of them is beyond +-{_amount(widest, metric)} (95 % intervals, each alone)"
-            said.append(f"No difference to {reference} was seen for {names}; {limit}.")
+            enough = all(item["n"] >= ENOUGH_SEEDS for item in rest)
+            limit = (
+                f"none of them is beyond +-{_amount(widest)}" if enough else f"intervals reach to +-{_amount(widest)}"
+            )
+            said.append(f"No difference to {reference} was seen for {_names(rest)}; {limit} (95 %, each alone).")
         said += [item["sentence"] for item in own if item["p_corrected"] is None]
     return said
+
+
+def _sizes(comparisons: Sequence[Mapping[str, Any]]) -> str:
+    return ", ".join(f"{item['variant']} {_side(item['difference'])}" for item in comparisons)
+
+
+def _names(comparisons: Sequence[Mapping[str, Any]]) -> str:
+    return ", ".join(item["variant"] for item in comparisons)
+
+
+def _may_vanish(low: float | None, high: float | None) -> bool:
+    """Tell whether an interval over other test images has zero in it."""
+    return low is not None and high is not None and low <= 0 <= high
 
 
 def say_weight(seeds: int | None, *, failed: int, unfinished: int) -> list[str]:
     """Return what a reader must know before the comparisons.
 
     Args:
-        seeds: the fewest pairs of a comparison that has some; None where nothing is compared.
+        seeds: the fewest of a comparison or a design that has some; None where nothing is compared.
         failed: runs that failed.
         unfinished: runs that wait or go on.
     """
@@ -110,7 +137,7 @@ def say_weight(seeds: int | None, *, failed: int, unfinished: int) -> list[str]:
     return said
 
 
-def say_effects(effects: Sequence[Effect], *, metric: str) -> list[str]:
+def say_effects(effects: Sequence[Effect]) -> list[str]:
     """Return which effects of a factorial experiment were seen, the largest first, and how many were not."""
     if not effects:
         return ["The effects of the factors are not known: the runs that have finished do not determine them."]
@@ -118,49 +145,49 @@ def say_effects(effects: Sequence[Effect], *, metric: str) -> list[str]:
     if not known:
         return ["No effect can be told from chance: there are no more runs than effects."]
     seen = [effect for effect in known if effect.p_corrected is not None and effect.p_corrected < LEVEL]
-    said = [_say_effect(effect, metric) for effect in sorted(seen, key=lambda effect: -abs(effect.effect))]
+    said = [_say_effect(effect) for effect in sorted(seen, key=lambda effect: -abs(effect.effect))]
     rest = [effect for effect in known if effect not in seen]
     if rest:
         widest = max(max(abs(effect.low or 0.0), abs(effect.high or 0.0)) for effect in rest)
         said.append(
             f"{len(rest)} of {len(known)} effects were not seen (Holm); none of them is beyond "
-            f"+-{_amount(widest, metric)} (95 % intervals, each alone)."
+            f"+-{_amount(widest)} (95 % intervals, each alone)."
         )
     return said
 
 
-def _say_effect(effect: Effect, metric: str) -> str:
+def _say_effect(effect: Effect) -> str:
     name = effect.term[0] if len(effect.term) == 1 else f"{effect.term[0]} together with {effect.term[1]}"
     kind = "switched on" if len(effect.term) == 1 else "beyond the sum of both"
     others = ", ".join(" x ".join(alias) for alias in effect.aliases)
     alias = f" This may be the effect of {others} as well." if others else ""
     assert effect.low is not None
     assert effect.high is not None
-    interval = f"{_side(effect.low, metric)} to {_side(effect.high, metric)}"
+    interval = f"{_side(effect.low)} to {_side(effect.high)}"
     return (
-        f"{name}, {kind}: {_side(effect.effect, metric)} (95 % interval: {interval}; "
+        f"{name}, {kind}: {_side(effect.effect)} (95 % interval: {interval}; "
         f"p {_p(effect.p_corrected or 0.0)} after Holm).{alias}"
     )
 
 
-def _signed(value: float, metric: str) -> str:
+def _signed(value: float) -> str:
     """Return ``0.4 points less``, or ``the same``."""
-    return _side(value, metric) if _shown(value, metric) else "the same"
+    return _side(value) if _shown(value) else "the same"
 
 
-def _side(value: float, metric: str) -> str:
-    if not _shown(value, metric):
-        return _amount(0.0, metric)
-    return f"{_amount(abs(value), metric)} {'more' if value > 0 else 'less'}"
+def _side(value: float) -> str:
+    if not _shown(value):
+        return _amount(0.0)
+    return f"{_amount(abs(value))} {'more' if value > 0 else 'less'}"
 
 
-def _shown(value: float, metric: str) -> bool:
+def _shown(value: float) -> bool:
     """Tell whether a value differs from 0 when it is written."""
-    return any(digit in "123456789" for digit in _amount(abs(value), metric))
+    return any(digit in "123456789" for digit in _amount(abs(value)))
 
 
-def _amount(value: float, metric: str) -> str:
-    return f"{100 * value:.1f} points" if metric in SHARES or metric.startswith("accuracy_") else f"{value:.3f}"
+def _amount(value: float) -> str:
+    return f"{100 * value:.1f} points"
 
 
 def _p(value: float) -> str:

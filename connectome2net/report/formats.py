@@ -53,6 +53,7 @@ class ExperimentFile(File):
     reference: str
     variants: tuple[Variant, ...]
     runs: tuple[PlannedRun, ...]
+    left_out: dict[str, str] = {}
     why: str = ""
     seeds: tuple[int, ...] = ()
     preset: str | None = None

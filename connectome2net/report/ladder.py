@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from connectome2net.report.drawing import BLUE, ORANGE, add_grid, new_chart
 from connectome2net.report.formats import Comparison, Effect, Summary, Variant
-from connectome2net.report.numbers import between, points
+from connectome2net.report.numbers import MINUS, between, points
 from connectome2net.report.page import INK, QUIET
 from connectome2net.report.panels import cut
 from connectome2net.report.study import Study
@@ -101,11 +101,17 @@ def _at(value: float, low: float, high: float) -> float:
 
 
 def draw_ladder(comparisons: Sequence[Comparison]) -> Figure:
-    """Draw the differences to the reference with their 95 % intervals."""
+    """Draw the differences to the references with their 95 % intervals; a row names its own where there are several."""
     known = [item for item in comparisons if item.difference is not None]
+    references = {item.reference for item in known}
     figure, (axes,) = new_chart(0.9 + 0.27 * len(known))
-    _draw_intervals(axes, [(item.variant, item.difference, item.low, item.high) for item in known])
-    axes.set_xlabel(f"difference to {cut(known[0].reference, LONGEST_NAME)}, points" if known else "difference, points")
+
+    def name(item: Comparison) -> str:
+        return item.variant if len(references) == 1 else f"{item.variant} {MINUS} {item.reference}"
+
+    _draw_intervals(axes, [(name(item), item.difference, item.low, item.high) for item in known])
+    to = f" to {cut(known[0].reference, LONGEST_NAME)}" if len(references) == 1 else ""
+    axes.set_xlabel(f"difference{to}, points")
     return figure
 
 

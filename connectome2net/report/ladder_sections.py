@@ -6,16 +6,15 @@ Enters: a study. Leaves: a section of the page.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
+from connectome2net.experiment.wording import LEVEL
 from connectome2net.report import ladder
 from connectome2net.report.composing import Composition
 from connectome2net.report.drawing import chart_style, to_svg
 from connectome2net.report.formats import Control, Effect, Variant
 from connectome2net.report.numbers import count, percent, points
 from connectome2net.report.study import Study
-
-LEVEL: Final = 0.05
 
 
 def compose_ladder(page: Composition, study: Study) -> None:
@@ -30,6 +29,8 @@ def compose_ladder(page: Composition, study: Study) -> None:
         _add_comparisons(page, study)
     elif not effects:
         page.leave_out("No variant was compared with another; c2n experiment trains variants and compares them.")
+    for name, reason in study.experiment.left_out.items():
+        page.leave_out(f"{name} cannot be made of this network and was left out: {reason}.")
     _add_controls(page, study)
     if failed := [*ladder.failed_runs(study)]:
         page.add_table(
@@ -85,6 +86,7 @@ def _add_comparisons(page: Composition, study: Study) -> None:
         "comparisons",
         (
             "variant",
+            "compared with",
             "seeds",
             "difference, points",
             "95 % interval",
@@ -97,6 +99,7 @@ def _add_comparisons(page: Composition, study: Study) -> None:
         [
             (
                 item.variant,
+                item.reference,
                 str(item.n),
                 points(item.difference, 2),
                 _interval(item.low, item.high),

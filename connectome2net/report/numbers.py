@@ -11,11 +11,11 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from connectome2net.experiment.statistics import estimate
 from connectome2net.report.formats import ExperimentFile, Summary, VariantResult
 from connectome2net.report.study import Run
 
 MINUS: Final = "\N{MINUS SIGN}"
-CONFIDENCE: Final = 0.95
 
 
 def summarise(values: Mapping[str, float]) -> Summary | None:
@@ -25,19 +25,10 @@ def summarise(values: Mapping[str, float]) -> Summary | None:
         values: a number by seed.
 
     Returns:
-        The summary; without deviation and interval from one seed, None from none.
+        The summary, None from no seed; see ``estimate``.
     """
-    from scipy.stats import t
-
-    number = np.array([*values.values()], dtype=np.float64)
-    if not len(number):
-        return None
-    mean = float(number.mean())
-    if len(number) == 1:
-        return Summary(mean=mean, values=dict(values))
-    sd = float(number.std(ddof=1))
-    half = float(t.ppf((1 + CONFIDENCE) / 2, len(number) - 1)) * sd / len(number) ** 0.5
-    return Summary(mean=mean, sd=sd, low=mean - half, high=mean + half, values=dict(values))
+    of = estimate([*values.values()])
+    return None if of.mean is None else Summary(mean=of.mean, sd=of.sd, low=of.low, high=of.high, values=dict(values))
 
 
 def summarise_runs(experiment: ExperimentFile, runs: Sequence[Run]) -> tuple[VariantResult, ...]:

@@ -16,20 +16,12 @@ from connectome2net.report.headline import main_number
 from connectome2net.report.numbers import count, duration, percent
 from connectome2net.report.study import Study
 
-PERCENT: Final = (
-    "accuracy",
-    "validation_accuracy",
-    "accuracy_mirrored",
-    "accuracy_without_leaked",
-    "accuracy_without_leaked_or_blank",
-    "balanced_accuracy",
-)
 COLUMNS: Final = {
     "accuracy": "accuracy, %",
-    "macro_f1": "macro F1",
-    "roc_auc": "ROC-AUC",
+    "macro_f1": "macro F1, %",
+    "roc_auc": "ROC-AUC, %",
     "balanced_accuracy": "balanced accuracy, %",
-    "ece": "calibration error",
+    "ece": "calibration error, %",
     "accuracy_mirrored": "with mirror images, %",
     "accuracy_without_leaked": "without leaked, %",
     "accuracy_without_leaked_or_blank": "without leaked or blank, %",
@@ -84,7 +76,7 @@ def _add_table(page: Composition, study: Study) -> None:
             (
                 item.name,
                 _runs(item, metric),
-                *(_spread(item.metrics.get(name), name) for name in there),
+                *(_spread(item.metrics.get(name)) for name in there),
                 f"{item.parameters:,}" if item.parameters is not None else "",
                 duration(seconds.mean) if (seconds := item.metrics.get("seconds")) else "",
             )
@@ -109,12 +101,11 @@ def _runs(item: VariantResult, metric: str) -> str:
     return f"{done}{failed}" if done + item.failed == item.runs else f"{done} of {item.runs}{failed}"
 
 
-def _spread(found: Summary | None, metric: str) -> str:
+def _spread(found: Summary | None) -> str:
     if found is None:
         return ""
-    factor, digits = (100, 1) if metric in PERCENT else (1, 3)
-    sd = "" if found.sd is None else f"\n\N{PLUS-MINUS SIGN}\N{NO-BREAK SPACE}{factor * found.sd:.{digits}f}"
-    return f"{factor * found.mean:.{digits}f}{sd}"
+    sd = "" if found.sd is None else f"\n\N{PLUS-MINUS SIGN}\N{NO-BREAK SPACE}{100 * found.sd:.1f}"
+    return f"{100 * found.mean:.1f}{sd}"
 
 
 def _variant_rows(study: Study) -> Iterator[dict[str, Any]]:

@@ -24,7 +24,6 @@ CHANGED = {
     "another fraction": {"change": Change(name="a", null="remove", fraction=0.2)},
     "cells": {"change": Change(name="a", null="dense-core", cells=5)},
     "a subset": {"change": Change(name="a", subset=0.5)},
-    "its weights, too": {"change": Change(name="a", subset=0.5, weights="normalised")},
     "a network": {"change": Change(name="a", network="mlp")},
     "another network": {"change": Change(name="a", network="cnn")},
     "the seed": {"config": TrainConfig(seed=1)},
@@ -39,6 +38,7 @@ EQUAL = {
     "the name": {"change": Change(name="b", why="because", reference="c", factors={"noise": True})},
     "words for what was changed": {"change": Change(name="a", without=("noise",), train={"epochs": 20})},
     "weights without a null": {"change": Change(name="a", weights="normalised")},
+    "a spec that may lack it": {"change": Change(name="a", optional=True)},
     "a default that is spelled out": {"config": TrainConfig(epochs=20)},
 }
 

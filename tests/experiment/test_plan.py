@@ -49,7 +49,7 @@ def test_a_plan_is_what_it_says() -> None:
 def test_a_change_in_words() -> None:
     change = Change(name="a", subset=0.5, null="remove", fraction=0.2, weights="normalised", train={"epochs": 3})
     assert change.words() == (
-        "50% of the cells, nearest to the axis, weights normalised",
+        "50% of the cells, nearest to the axis",
         "edges: remove, fraction 0.2, weights normalised",
         "training: epochs = 3",
     )
@@ -88,6 +88,15 @@ def test_settings_of_a_variant_overrule_those_of_the_plan_and_the_command_line_b
         (with_variant(reference="quite"), r"no such variant(.|\n)*variant 'odd': reference(.|\n)*quite"),
         (with_variant(gap_to="quite"), r"no such variant(.|\n)*variant 'odd': gap_to(.|\n)*quite"),
         (with_variant(gap_to="real"), r"a gap is between two(.|\n)*variant 'odd': gap_to\n  found:  real\n"),
+        (
+            PLAN
+            | {"variant": [{"name": "real"}, {"name": "a", "factors": {"x": False}}, {"name": "b", "gap_to": "a"}]},
+            r"a gap is between two(.|\n)*variant 'b': gap_to\n  found:  a\n",
+        ),
+        (
+            PLAN | {"variant": [{"name": name, "factors": {name: True}} for name in ("real", "odd")]},
+            r"same factors(.|\n)*variant 'odd': factors\n  found:  odd\n  wanted: real, as 'real'",
+        ),
         (with_variant(gap_to="odd"), r"a gap is between two(.|\n)*variant 'odd': gap_to\n  found:  odd\n"),
         (PLAN | {"quick": {"variants": ["quit"]}}, r"no such variant(.|\n)*quick.variants(.|\n)*did you mean quiet"),
         (with_variant(null="degre"), r"no such control(.|\n)*variant 'odd'(.|\n)*degre\n(.|\n)*did you mean degree"),
@@ -165,6 +174,16 @@ def test_items_of_lists_are_taken_out_by_name_or_place() -> None:
     before = sum(count for name, count in count_parameters(lower(base)[0]).items() if name.startswith("W_"))
     own = sum(item.edges for item in lower(base)[0].blocks if item.projection == "B_B")
     assert edges == before - own
+
+
+@pytest.mark.parametrize("gone", [(0, 1), (1, 0), (1, 2), (0, 2)])
+def test_items_without_names_are_taken_out_by_the_place_that_they_have_in_the_base(gone: tuple[int, int]) -> None:
+    blocks = [{"channels": channels, "kernel": 3} for channels in (8, 16, 24)]
+    base = twelve_cells("feedforward", front_end={"blocks": blocks})
+    change = Change(name="x", without=tuple(f"front_end.blocks.{at}" for at in gone))
+    (left,) = changed_spec(base, change).network.front_end.blocks
+    (at,) = {0, 1, 2} - set(gone)
+    assert left.channels == blocks[at]["channels"]
 
 
 @pytest.mark.parametrize(

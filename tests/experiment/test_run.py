@@ -3,10 +3,12 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,14 +20,18 @@ from safetensors.torch import load_file
 from small_experiment import PLAN, record_of, write_images
 
 from connectome2net.errors import DataError, ExperimentError, TrainError
+from connectome2net.experiment import estimate as estimate_module
+from connectome2net.experiment import run as run_module
 from connectome2net.experiment import work
 from connectome2net.experiment.estimate import estimate
 from connectome2net.experiment.prepare import prepare
 from connectome2net.experiment.progress import Watch
 from connectome2net.experiment.record import write_record
 from connectome2net.experiment.run import run_experiment
+from connectome2net.experiment.state import is_evaluated, state_of
 from connectome2net.spec import digest_document, make_spec, read_spec, write_spec
 from connectome2net.tasks import Dataset, open_dataset
+from connectome2net.tasks.augmentation import Augmentation
 from connectome2net.train.training import Training
 
 
@@ -363,6 +369,48 @@ def test_there_is_no_cluster(few_faces: Dataset, tmp_path: Path) -> None:
         small(few_faces, tmp_path / "x", dask="nonsense://")
 
 
+def test_what_follows_is_of_the_plan_at_any_moment(
+    few_faces: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page that is made while runs go on, or after a kill, must not show validation numbers as those of test."""
+    folder = small(few_faces, tmp_path / "x", plan=PLAN | {"part": "validation", "seeds": 1})
+    found: list[dict[str, Any]] = []
+
+    def look(*_: Any, **__: Any) -> Iterator[str]:
+        found.append(json.loads((folder / "results.json").read_text()))
+        yield from ()
+
+    monkeypatch.setattr(run_module, "_in_parallel", look)
+    small(few_faces, folder, plan=PLAN | {"part": "test", "seeds": 1})
+    assert found[0]["part"] == "test"
+    assert [item["n"] for item in found[0]["comparisons"]] == [0, 0]
+    assert found[0]["conclusion"][0] == "This experiment is not finished: 3 runs to come."
+
+
+@pytest.mark.parametrize(
+    "other", [{"status": "interrupted"}, {"best_epoch": 99}, {"trained_on_these_data": False}], ids=str
+)
+def test_an_evaluation_of_something_else_counts_for_nothing(other: dict[str, Any], whole: Path, tmp_path: Path) -> None:
+    """Somebody looked at a run before its end, or with other images."""
+    run = tmp_path / "run"
+    shutil.copytree(whole / record_of(whole)["runs"][0]["folder"], run)
+    assert is_evaluated(run, part="test")
+    path = run / "evaluation.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | other))
+    assert not is_evaluated(run, part="test")
+    assert state_of(run, part="test").status == "running"
+
+
+def test_an_optional_variant_is_left_out_and_told(few_faces: Dataset, tmp_path: Path) -> None:
+    real, *_ = PLAN["variant"]
+    plan = PLAN | {"seeds": 1, "variant": [real, {"name": "signs", "null": "signs", "optional": True}]}
+    folder = small(few_faces, tmp_path / "x", plan=plan)  # a network with free signs
+    assert record_of(folder)["left_out"] == {"signs": "there are no signs to permute"}
+    assert [item["name"] for item in record_of(folder)["variants"]] == ["real"]
+    with pytest.raises(ExperimentError, match=r"'signs' cannot be made(.|\n)*no signs to permute"):
+        prepare(plan | {"reference": "signs"}, spec=twelve_cells("feedforward"), data=few_faces)
+
+
 def test_one_process_in_a_folder(few_faces: Dataset, tmp_path: Path) -> None:
     (tmp_path / ".locks").mkdir()
     with FileLock(tmp_path / ".locks" / "experiment"), pytest.raises(ExperimentError, match="another process works"):
@@ -411,6 +459,9 @@ def test_several_specs_multiply_the_variants(few_faces: Dataset, tmp_path: Path)
         f"twelve_cells_{name}: {second['name']}" for name in ("feedforward", "pairs")
     ]
     assert len({change.name for change in found}) == 6
+    mixed = PLAN | {"variant": [first, second | {"factors": {"mask": False}}, third]}
+    with pytest.raises(ExperimentError, match=r"effects of factors are those in one spec(.|\n)*2 specs"):
+        prepare(mixed, spec=specs, data=few_faces)
 
 
 def test_a_spec_that_does_not_fit_the_plan(few_faces: Dataset, tmp_path: Path) -> None:
@@ -427,10 +478,25 @@ def test_the_time_that_is_left(whole: Path, few_faces: Dataset, tmp_path: Path) 
     assert estimate(prepare(PLAN, spec=spec, data=few_faces, out=whole)) == "nothing is left to train"
     fresh = estimate(prepare(PLAN, spec=spec, data=few_faces, out=tmp_path), jobs=1)
     assert fresh.startswith("about 1 minute with --jobs 1: 16 epochs of ")
-    assert "3 steps of the reference" in fresh
+    assert "6 steps of the reference" in fresh
     more = estimate(prepare(PLAN | {"seeds": 3}, spec=spec, data=few_faces, out=whole), jobs=1)
     assert ": 8 epochs of " in more
     assert "as in the epochs that are finished" in more
+
+
+def test_the_time_is_that_of_training_itself(
+    few_faces: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With its augmentation, its precision and its optimiser; the first steps, which are slower, do not count."""
+    said: list[Any] = []
+    augment = Augmentation.__call__
+    monkeypatch.setattr(
+        Augmentation, "__call__", lambda self, images: said.append(len(images)) or augment(self, images)
+    )
+    monkeypatch.setattr(estimate_module, "set_precision", lambda _, precision: said.append(precision))
+    plan = PLAN | {"train": PLAN["train"] | {"precision": "bf16"}}
+    estimate(prepare(plan, spec=twelve_cells("feedforward"), data=few_faces, out=tmp_path), jobs=1)
+    assert said == ["bf16"] + [PLAN["train"]["batch"]] * 9
 
 
 def test_the_labels_of_the_plan_reach_the_images(tmp_path: Path) -> None:

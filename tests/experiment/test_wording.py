@@ -10,10 +10,8 @@ def difference(mean=-0.004, low=-0.010, high=0.002, *, pairs=5, unpaired=(), det
     return Difference(tuple(range(pairs)), unpaired, of, None, None, detectable)
 
 
-def say(found: Difference, p: float | None, *, metric: str = "accuracy", comparisons: int = 7) -> str:
-    return say_difference(
-        found, variant="degree", reference="real", metric=metric, p_corrected=p, comparisons=comparisons
-    )
+def say(found: Difference, p: float | None, *, comparisons: int = 7, **how) -> str:
+    return say_difference(found, variant="degree", reference="real", p_corrected=p, comparisons=comparisons, **how)
 
 
 def test_no_difference() -> None:
@@ -46,21 +44,33 @@ def test_missing_partners_one_seed_and_no_variance_are_said() -> None:
     )
 
 
-def test_other_metrics_are_no_points() -> None:
-    words = say(difference(0.0004, -0.01, 0.02), 0.5, metric="macro_f1")
-    assert words.startswith("degree: the same as real (95 % interval: 0.010 less to 0.020 more")
-    assert "one of 0.009 would have been" in words
+def test_what_rounds_to_nothing_is_the_same_and_a_bound_needs_seeds() -> None:
+    words = say(difference(0.0004, -0.01, 0.02), 0.5)
+    assert words.startswith("degree: the same as real (95 % interval: 1.0 points less to 2.0 points more")
+    assert "beyond" not in words
     assert say(difference(pairs=10), 0.2).endswith("no difference beyond +-1.0 points.")
 
 
-def compared(variant: str, mean: float, low: float | None, high: float | None, p: float | None, *, to: str = "real"):
-    numbers = {"difference": mean, "low": low, "high": high, "p_corrected": p}
+def test_a_difference_on_these_images_alone() -> None:
+    """The t test is about training again, on the same test images; the bootstrap is about other images."""
+    clear = difference(0.005, 0.001, 0.009, pairs=10)
+    assert say(clear, 0.03, over_images=(0.001, 0.009)).endswith(": a difference was seen.")
+    assert say(clear, 0.03, over_images=(-0.002, 0.012)).endswith(
+        ": a difference was seen on these test images, but other images may show none (bootstrap)."
+    )
+
+
+def compared(
+    variant: str, mean: float, low: float | None, high: float | None, p: float | None, *, to: str = "real", **more
+):
+    numbers = {"difference": mean, "low": low, "high": high, "p_corrected": p, "n": 10}
+    numbers |= {"bootstrap_low": None, "bootstrap_high": None} | more
     return {"variant": variant, "reference": to, "sentence": f"{variant}, told alone."} | numbers
 
 
 def test_many_comparisons_are_told_together() -> None:
     few = [compared("degree", -0.02, -0.03, -0.01, 0.001), compared("types", 0.0, -0.01, 0.01, 1.0)]
-    assert say_together(few, metric="accuracy") == ["degree, told alone.", "types, told alone."]
+    assert say_together(few) == ["degree, told alone.", "types, told alone."]
     many = [
         *few,
         compared("linear", -0.05, -0.06, -0.04, 0.0001),
@@ -68,12 +78,26 @@ def test_many_comparisons_are_told_together() -> None:
         compared("cnn", 0.01, None, None, None),
         compared("half, degree", -0.01, -0.014, -0.006, 0.04, to="half"),
     ]
-    assert say_together(many, metric="accuracy") == [
+    assert say_together(many) == [
         "A difference to real was seen (Holm for 5 comparisons): linear 5.0 points less, degree 2.0 points less.",
-        "No difference to real was seen for types, signs; none of them is beyond +-1.2 points (95 % intervals, each "
-        "alone).",
+        "No difference to real was seen for types, signs; none of them is beyond +-1.2 points (95 %, each alone).",
         "cnn, told alone.",
         "A difference to half was seen (Holm for 5 comparisons): half, degree 1.0 points less.",
+    ]
+
+
+def test_the_summary_says_what_the_ladder_shows() -> None:
+    """An interval that leaves zero out is drawn as such, so it is in no list of those where nothing was seen."""
+    few = [
+        compared("degree", -0.01, -0.019, -0.001, 0.12, n=3),
+        compared("types", 0.0, -0.034, 0.01, 1.0, n=3),
+        compared("linear", -0.05, -0.06, -0.04, 0.01, n=3, bootstrap_low=-0.1, bootstrap_high=0.01),
+    ]
+    assert say_together(few) == [
+        "A difference to real was seen (Holm for 3 comparisons): linear 5.0 points less.",
+        "Of these, other test images may show none for linear (bootstrap).",
+        "By itself, but not after the correction, a difference was seen: degree 1.0 points less.",
+        "No difference to real was seen for types; intervals reach to +-3.4 points (95 %, each alone).",
     ]
 
 
@@ -93,7 +117,7 @@ def test_effects() -> None:
         Effect(("mask",), (), -0.02, -0.03, -0.01, 0.0001, 0.0003),
         Effect(("mask", "noise"), (("a", "b"),), 0.01, 0.004, 0.016, 0.01, 0.02),
     ]
-    assert say_effects(found, metric="accuracy") == [
+    assert say_effects(found) == [
         "mask, switched on: 2.0 points less (95 % interval: 3.0 points less to 1.0 points less; p < 0.001 after Holm).",
         "mask together with noise, beyond the sum of both: 1.0 points more (95 % interval: 0.4 points more to 1.6 "
         "points more; p = 0.02 after Holm). This may be the effect of a x b as well.",
@@ -102,5 +126,5 @@ def test_effects() -> None:
 
 
 def test_effects_without_error_are_not_told() -> None:
-    said = say_effects([Effect(("a",), (), 0.1, None, None, None, None)], metric="accuracy")
+    said = say_effects([Effect(("a",), (), 0.1, None, None, None, None)])
     assert said == ["No effect can be told from chance: there are no more runs than effects."]
