@@ -6,7 +6,8 @@ Leaves: one exception whose text says just that. The command line prints it and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import difflib
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 LONGEST_LINE = 1000
@@ -20,6 +21,12 @@ def _short(text: object) -> str:
     lines = str(text).split("\n", MOST_LINES)
     lines[MOST_LINES:] = ["..."] * (len(lines) > MOST_LINES)
     return "\n".join(line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE - 3]}..." for line in lines)
+
+
+def near(word: str, known: Collection[str]) -> str:
+    """Return a hint at the known words that are most like a word that was misspelled; nothing where none is."""
+    found = difflib.get_close_matches(word, known, n=3, cutoff=0.5)
+    return f"did you mean {' or '.join(found)}?" if found else ""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
-import re
 import sys
 from collections import Counter
 from pathlib import Path
@@ -20,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from torch import Tensor, nn
 
-from connectome2net.compile.conventional import Conventional
+from connectome2net.compile.conventional import Conventional, form_of
 from connectome2net.compile.emit import emit
 from connectome2net.compile.parameters import MOST_DRAWN, count_drawn
 from connectome2net.compile.program import Program
@@ -121,7 +120,7 @@ def read_program(path: Path) -> Program | Conventional:
     if (commas := content.count(b",")) > MOST_COMMAS:
         _refuse_length(path / "program.json", f"{commas:,} commas", f"at most {MOST_COMMAS:,}")
     try:
-        return _form(content).model_validate_json(content)
+        return form_of(content).model_validate_json(content)
     except ValidationError as error:
         first = error.errors()[0]
         newer = first["loc"] in (("format_version",), ("template",)) and isinstance(first["input"], int)
@@ -129,11 +128,6 @@ def read_program(path: Path) -> Program | Conventional:
         fix = "update connectome2net, or " + AGAIN if newer else AGAIN
         found = f"/{'/'.join(map(str, first['loc']))}: {first['msg']}"
         raise LoadError(what, where=path / "program.json", found=found, fix=fix) from None
-
-
-def _form(content: bytes) -> type[Program] | type[Conventional]:
-    """Return what a program.json holds by its first words; a conventional network is known by its format."""
-    return Conventional if re.match(rb'\{\s*"format":\s*"connectome2net.reference"', content) else Program
 
 
 def _read(path: Path, *, most: int | None = None) -> bytes:

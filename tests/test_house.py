@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "inside": {"errors", "runtime", "load"},
     "tasks": {"errors"},
     "train": {"errors", "progress", "runtime", "load", "inside", "tasks"},
-    "evaluate": {"errors", "runtime", "load", "inside", "tasks", "train"},
+    "evaluate": {"errors", "progress", "runtime", "load", "inside", "tasks", "train"},
     "experiment": {"errors", "progress", "spec", "transform", "compile", "train", "evaluate", "tasks", "load"},
     "report": {"errors", "spec", "experiment.statistics", "experiment.wording"},
     "export": {"errors", "runtime", "load", "spec"},

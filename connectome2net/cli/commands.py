@@ -119,8 +119,9 @@ def inspect(path: Path, figure: Path | None, backend: str | None, trust: bool, a
             raise click.UsageError("--figure draws the column of a spec; leave it out here")
         found = inspect_network(path, backend=backend, trust=trust)
         print_json(found) if as_json else show_network(found)
-    elif backend is not None:
-        raise click.UsageError("--backend is of a compiled network; leave it out here")
+    elif backend is not None or trust:
+        option = "--trust" if backend is None else "--backend"
+        raise click.UsageError(f"{option} is of a compiled network; leave it out here")
     else:
         _inspect_spec(path, figure, as_json)
 
@@ -135,14 +136,17 @@ def _inspect_spec(spec: Path, figure: Path | None, as_json: bool) -> None:
     valid = read_spec(spec)
     parameters = count_parameters(lower(valid)[0])
     summary = summarise(valid) | {"parameters": parameters, "trainable_parameters": sum(parameters.values())}
+    drawn = None
+    if figure is not None:
+        from connectome2net.report import draw_column
+
+        drawn = draw_column(valid, figure)
     if as_json:
         print_json(summary)
     else:
         show_spec(summary)
-    if figure is not None:
-        from connectome2net.report import draw_column
-
-        click.echo(draw_column(valid, figure), err=as_json)
+    if drawn is not None:
+        click.echo(drawn, err=as_json)
 
 
 @click.command()
@@ -175,7 +179,8 @@ def validate(spec: Path, as_json: bool) -> None:
     help="A conventional network instead: the spec's front end, and no connectome.",
 )
 @click.option("--parameters", type=click.IntRange(min=1), help="Size of the reference.  [default: that of the network]")
-def compile_(spec: Path, out: Path, reference: Any, parameters: int | None) -> None:
+@click.option("--force", is_flag=True, help="Write over a model.py that was changed by hand.")
+def compile_(spec: Path, out: Path, reference: Any, parameters: int | None, force: bool) -> None:
     """Compile a spec into a readable torch model."""
     from connectome2net.spec import read_spec
 
@@ -184,19 +189,19 @@ def compile_(spec: Path, out: Path, reference: Any, parameters: int | None) -> N
     valid = read_spec(spec)
     with told(out / "program.json", "compiled network"):
         if reference is None:
-            folder = _compile_network(valid, out)
+            folder = _compile_network(valid, out, force=force)
         else:
             from connectome2net.compile.reference import compile_reference
 
-            folder = compile_reference(valid, reference, out=out, parameters=parameters)
+            folder = compile_reference(valid, reference, out=out, parameters=parameters, force=force)
     click.echo(f"{folder}/model.py  weights.safetensors  program.json")
 
 
-def _compile_network(spec: Spec, out: Path) -> Path:
+def _compile_network(spec: Spec, out: Path, *, force: bool) -> Path:
     from connectome2net.compile.package import compile_spec
     from connectome2net.spec.rules import unused_rules
 
     for name in unused_rules(spec.network):
         text = f"note: rule {name} changes nothing: name it under plasticity of a projection or a population"
         click.echo(text, err=True)
-    return compile_spec(spec, out=out)
+    return compile_spec(spec, out=out, force=force)

@@ -27,6 +27,7 @@ def demo(out: Path) -> None:
     from connectome2net.sources import open_source
     from connectome2net.spec import write_spec
     from connectome2net.train import TrainConfig, train
+    from connectome2net.train.run import next_run
 
     started = time.perf_counter()
     click.secho("1. extract: a synthetic V1 column", bold=True)
@@ -36,8 +37,7 @@ def demo(out: Path) -> None:
     compiled = compile_spec(spec, out=out / "compiled")
     click.echo(f"{compiled / 'model.py'}: read it, it is short")
     click.secho(f"3. train: {EPOCHS} epochs on drawn faces", bold=True)
-    number = 1 + max((int(path.name) for path in (out / "runs").glob("[0-9]*")), default=0)
-    run = train(compiled, data="synthetic", config=TrainConfig(epochs=EPOCHS), out=out / "runs" / f"{number:03d}")
+    run = train(compiled, data="synthetic", config=TrainConfig(epochs=EPOCHS), out=next_run(out / "runs"))
     click.secho("4. evaluate: on faces that chose nothing", bold=True)
     result = evaluate(run)
     show_evaluation(result)

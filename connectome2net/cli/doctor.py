@@ -5,7 +5,6 @@ Enters: a source to ask for. Leaves: a line for each thing, and 1 if one of them
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from connectome2net.cli.options import as_json, print_json
 from connectome2net.errors import SourceError
 
 if TYPE_CHECKING:
@@ -29,14 +29,14 @@ MARKS = {"ok": ("ok", "green"), "warning": ("warning", "yellow"), "problem": ("p
 
 @click.command()
 @click.option("--source", metavar="CAVE", help="cave[:DATASTACK][@VERSION]; then CAVE has to work.  [default: cave]")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+@as_json
 def doctor(source: str | None, as_json: bool) -> None:
     """Check packages, devices, disk, the CAVE token, its server and version; say what is wrong."""
     conditions = [*_packages(), *_devices(), *_kernel(), *_disk(), *_cave(source)]
     well = all(condition.state != "problem" for condition in conditions)
     if as_json:
         rows = [{"name": c.name, "state": c.state, "text": c.text} for c in conditions]
-        click.echo(json.dumps({"well": well, "findings": rows}, indent=1, ensure_ascii=False))
+        print_json({"well": well, "findings": rows})
     else:
         for condition in conditions:
             word, colour = MARKS[condition.state]

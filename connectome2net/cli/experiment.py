@@ -42,8 +42,9 @@ def experiment(
     what was stopped; finished runs are kept. Ends with 1 if a run failed.
     """
     from connectome2net.experiment.plan import read_plan
-    from connectome2net.experiment.prepare import SYNTHETIC, prepare
+    from connectome2net.experiment.prepare import prepare
     from connectome2net.experiment.run import carry_out_all
+    from connectome2net.tasks import SYNTHETIC
 
     named = specs or (read_plan(plan).spec,)
     made = [_synthetic_column(plan) if name == SYNTHETIC else name for name in named]
@@ -52,7 +53,7 @@ def experiment(
         _show_plan(prepared, jobs)
         return
     folder = carry_out_all(prepared, jobs=jobs, dask=dask)
-    record = json.loads((folder / "experiment.json").read_text())
+    record = json.loads((folder / "experiment.json").read_bytes())
     _show_results(record, folder)
     sys.exit(1 if any(run["status"] == "failed" for run in record["runs"]) else 0)
 
@@ -87,7 +88,7 @@ def _show_left_out(left_out: dict[str, str]) -> None:
 def _show_results(record: dict[str, Any], folder: Path) -> None:
     """Print what came out, and every run that failed."""
     path = folder / "results.json"
-    results = json.loads(path.read_text()) if path.is_file() else {}
+    results = json.loads(path.read_bytes()) if path.is_file() else {}
     measured = {item["name"]: item["metrics"].get(record["metric"]) for item in results.get("variants", ())}
     wide = max(len(item["name"]) for item in record["variants"])
     click.echo(f"{'variant':<{wide}}  parameters  finished  failed  {record['metric']}, {record['part']}")

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import click
 
+from connectome2net.cli.options import trust_option
+
 
 @click.command()
 @click.argument("source", type=click.Path(path_type=Path))
@@ -23,12 +25,12 @@ import click
     "--out", "-o", type=click.Path(path_type=Path), metavar="FILE", help="[default: SOURCE.onnx, SOURCE.graphml]"
 )
 @click.option("--force", is_flag=True, help="Write over a file that lies there.")
-@click.option("--trust", is_flag=True, help="Run a model.py that was changed by hand.")
+@trust_option
 def export(source: Path, form: str, out: Path | None, force: bool, trust: bool) -> None:
     """Write a network as ONNX, or a connectome as GraphML."""
     from connectome2net.export import export_graphml, export_onnx
 
-    out = out or source.absolute().with_suffix(f".{form}")
+    out = out or _beside(source.absolute(), form)
     if form == "onnx":
         path = export_onnx(source, out, force=force, trust=trust)
     elif trust:
@@ -36,3 +38,9 @@ def export(source: Path, form: str, out: Path | None, force: bool, trust: bool) 
     else:
         path = export_graphml(source, out, force=force)
     click.echo(path)
+
+
+def _beside(source: Path, form: str) -> Path:
+    """Return a file beside a source: spec.graphml beside spec.json, lr0.01.onnx beside the run lr0.01."""
+    name = source.stem if source.suffix == ".json" else source.name
+    return source.with_name(f"{name}.{form}")

@@ -164,13 +164,13 @@ def show_evaluation(result: dict[str, Any]) -> None:
         console.print(SYNTHETIC_COLUMN)
     if data["synthetic"]:
         console.print(SYNTHETIC_IMAGES)
+    if not result["trained_on_these_data"]:
+        known = "" if "without_leaked" in result else "; which of them it has learned from is not known"
+        console.print(f"[bold yellow]OTHER images[/] than those of the run: shown, and written nowhere{known}.")
     numbers = {"balanced_accuracy": "balanced", "macro_f1": "macro F1", "roc_auc": "ROC-AUC"}
     table = _table("", [f"{result['part']} images"], ["images", "accuracy", *numbers.values(), "ECE"])
-    rows = {
-        "all": whole,
-        "without those in training": result["without_leaked"],
-        "nor blank ones": result["without_leaked_or_blank"],
-    } | result["parts"]
+    fresh = {"without those in training": "without_leaked", "nor blank ones": "without_leaked_or_blank"}
+    rows = {"all": whole} | {words: result[key] for words, key in fresh.items() if key in result} | result["parts"]
     if "mirrored" in result:
         rows["all, each with its mirror image"] = result["mirrored"]
     for name, metrics in rows.items():

@@ -5,7 +5,6 @@ Enters: options. Leaves: a run folder and its metrics, and a few lines about the
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from connectome2net.errors import LoadError
 
 
 @click.command()
-@click.argument("compiled", type=click.Path(path_type=Path), default=Path("compiled"))
+@click.argument("compiled", type=click.Path(path_type=Path), required=False)
 @data_option
 @click.option("--config", type=click.Path(path_type=Path), metavar="TOML", help="Settings; see TrainConfig.")
 @click.option("--epochs", type=click.IntRange(min=1), help="Passes over the images.  [default: 20]")
@@ -36,7 +35,7 @@ from connectome2net.errors import LoadError
 )
 @trust_option
 def train(
-    compiled: Path,
+    compiled: Path | None,
     data: str | None,
     config: Path | None,
     epochs: int | None,
@@ -52,7 +51,7 @@ def train(
     labels: str | None,
     trust: bool,
 ) -> None:
-    """Train a compiled network; Ctrl-C leaves a run that --resume continues."""
+    """Train a compiled network (./compiled, if none is named); Ctrl-C leaves a run that --resume continues."""
     from connectome2net.cli.show import audit_line
     from connectome2net.train import train as learn
     from connectome2net.train.config import read_config
@@ -67,18 +66,20 @@ def train(
         "labels": labels,
     }
     if resume is not None:
-        given = {"config": config, **choices, "out": out}
-        if ignored := [f"--{name.replace('_', '-')}" for name, value in given.items() if value is not None]:
+        given = {"--config": config, **{f"--{name.replace('_', '-')}": value for name, value in choices.items()}}
+        given |= {"--out": out, str(compiled): compiled}
+        if ignored := [name for name, value in given.items() if value is not None]:
             raise click.UsageError(f"--resume takes the run's own settings; leave out {', '.join(ignored)}")
         if read_run(resume)["status"] == "finished":
             click.echo(f"note: {resume} was finished already; nothing is left to train", err=True)
-    else:
-        _refuse_stale(compiled)
+    compiled = compiled or Path("compiled")
+    if resume is None:
+        _refuse_others(compiled)
     settings = read_config(config, **choices)
     folder = learn(compiled, data=data, config=settings, out=out, resume=resume, trust=trust)
     if not is_first():
         return
-    run = json.loads((folder / "run.json").read_text())
+    run = read_run(folder)
     for finding in run["dataset"]["findings"]:
         click.echo(f"note: {finding}")
     click.echo(
@@ -120,16 +121,18 @@ def evaluate(
         show_evaluation(result)
 
 
-def _refuse_stale(compiled: Path) -> None:
-    """Refuse a compiled folder beside a spec.json that it was not made from."""
+def _refuse_others(compiled: Path) -> None:
+    """Refuse a run, and a compiled folder beside a spec.json that it was not made from."""
     from connectome2net.load import read_program
-    from connectome2net.spec import digest_document, open_spec
+    from connectome2net.spec import digest_document, read_spec
 
+    if (compiled / "run.json").is_file():
+        fix = f"go on with it: c2n train --resume {compiled}; or train its network anew: c2n train {compiled}/compiled"
+        raise LoadError("this is a run, not a compiled network", where=compiled, fix=fix)
     beside = compiled.parent / "spec.json"
     if not beside.is_file():
         return
-    spec, _ = open_spec(beside)
-    if spec is None or digest_document(spec.document) != read_program(compiled).origin.spec_sha256:
+    if digest_document(read_spec(beside).document) != read_program(compiled).origin.spec_sha256:
         raise LoadError(
             "the compiled network was made from another spec than the one beside it",
             where=compiled,

@@ -5,6 +5,7 @@ Enters: fields. Leaves: frozen data that is written as program.json, as a ``Prog
 
 from __future__ import annotations
 
+import re
 from math import prod
 from typing import Annotated, ClassVar, Final, Literal, Self
 
@@ -12,7 +13,7 @@ from pydantic import Field, model_validator
 
 from connectome2net.compile.front_end import Convolution, Layer, feature_map
 from connectome2net.compile.node import Dropout, Identifier, Node, Small
-from connectome2net.compile.program import Array, Origin, Sha256
+from connectome2net.compile.program import Array, Origin, Program, Sha256
 
 FORMAT: Final = "connectome2net.reference"
 CELLS: Final = {"cell_index": Array(dtype="int32", shape=(0,))}
@@ -91,3 +92,8 @@ class Conventional(Node):
     def places(self) -> dict[str, int]:
         """Return for each array of places how many places there are: it has none."""
         return {}
+
+
+def form_of(content: bytes) -> type[Program] | type[Conventional]:
+    """Return what a program.json holds by its first words; a conventional network is known by its format."""
+    return Conventional if re.match(rb'\{\s*"format":\s*"connectome2net.reference"', content) else Program

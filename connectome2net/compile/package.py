@@ -9,10 +9,11 @@ import json
 from pathlib import Path
 
 import numpy as np
+from pydantic import ValidationError
 from safetensors.numpy import save
 
 from connectome2net.compile.anatomy import Arrays
-from connectome2net.compile.conventional import Conventional
+from connectome2net.compile.conventional import Conventional, form_of
 from connectome2net.compile.emit import emit
 from connectome2net.compile.lower import lower
 from connectome2net.compile.program import Program
@@ -28,7 +29,7 @@ def program_text(program: Program | Conventional) -> str:
     return json.dumps(program.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
 
 
-def compile_spec(spec: Spec | str | Path, *, out: str | Path = "compiled") -> Path:
+def compile_spec(spec: Spec | str | Path, *, out: str | Path = "compiled", force: bool = False) -> Path:
     """Compile a spec into a folder with a readable torch model.
 
     Equal specs give identical bytes.
@@ -36,30 +37,48 @@ def compile_spec(spec: Spec | str | Path, *, out: str | Path = "compiled") -> Pa
     Args:
         spec: a valid spec, or the path of spec.json.
         out: the folder to write; a compiled folder that lies there is replaced.
+        force: replace it although its model.py was changed by hand.
 
     Returns:
         The folder.
 
     Raises:
         SpecError: the spec is not valid.
-        CompileError: it cannot be lowered, or ``out`` holds something else.
+        CompileError: it cannot be lowered, or ``out`` holds something else, or a model.py that was changed by hand.
     """
     spec = spec if isinstance(spec, Spec) else read_spec(spec)
-    out = free_folder(out)
+    out = free_folder(out, force=force)
     return write_compiled(*lower(spec), out)
 
 
-def free_folder(out: str | Path) -> Path:
+def free_folder(out: str | Path, *, force: bool = False) -> Path:
     """Return a folder in which nothing lies, or a compiled network that may be replaced.
+
+    Args:
+        out: the folder.
+        force: a model.py that was changed by hand may be replaced too.
 
     Raises:
         CompileError: something else lies there.
     """
-    out = Path(out)
-    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / "program.json").exists())):
-        fix = "choose another folder with --out"
+    out, fix = Path(out), "choose another folder with --out"
+    ours = {*PARTS, *(f".{name}.part" for name in PARTS)}  # what a compilation that was stopped leaves, too
+    others = out.exists() and (not out.is_dir() or {path.name for path in out.iterdir()} - ours)
+    if others and not (out / "program.json").is_file():
         raise CompileError("something else lies here", where=out, wanted="no file or a compiled folder", fix=fix)
+    if not force and _was_edited(out):
+        what, wanted = "model.py was changed by hand", "the text that program.json stands for"
+        raise CompileError(what, where=out / "model.py", wanted=wanted, fix=f"{fix}, or write over it with --force")
     return out
+
+
+def _was_edited(folder: Path) -> bool:
+    """Tell whether a model.py is another than its program.json stands for."""
+    try:
+        content, text = (folder / "program.json").read_bytes(), (folder / "model.py").read_bytes()
+        return text != emit(form_of(content).model_validate_json(content)).encode()
+    except (FileNotFoundError, ValidationError):
+        return False
 
 
 def write_compiled(program: Program | Conventional, arrays: Arrays, out: Path) -> Path:
@@ -68,8 +87,13 @@ def write_compiled(program: Program | Conventional, arrays: Arrays, out: Path) -
     program = program.model_copy(update={"weights_sha256": digest_bytes(weights)})
     contents = (emit(program).encode(), weights, program_text(program).encode())
     out.mkdir(parents=True, exist_ok=True)
-    for name, content in zip(PARTS, contents, strict=True):
-        (out / f".{name}.part").write_bytes(content)
-    for name in PARTS:
-        (out / f".{name}.part").replace(out / name)
+    parts = {name: out / f".{name}.part" for name in PARTS}
+    try:
+        for part, content in zip(parts.values(), contents, strict=True):
+            part.write_bytes(content)
+        for name, part in parts.items():
+            part.replace(out / name)
+    finally:
+        for part in parts.values():
+            part.unlink(missing_ok=True)
     return out

@@ -34,7 +34,12 @@ Make = Callable[[int, int], Conventional]
 
 
 def compile_reference(
-    spec: Spec | str | Path, kind: Kind, *, out: str | Path = "compiled", parameters: int | None = None
+    spec: Spec | str | Path,
+    kind: Kind,
+    *,
+    out: str | Path = "compiled",
+    parameters: int | None = None,
+    force: bool = False,
 ) -> Path:
     """Compile a conventional network with the front end of a spec into a folder.
 
@@ -48,16 +53,18 @@ def compile_reference(
         kind: ``linear``, ``mlp`` or ``cnn``.
         out: the folder to write; a compiled folder that lies there is replaced.
         parameters: how many trainable parameters a mlp or a cnn has, to 2 %; by default those of the spec's network.
+        force: replace it although its model.py was changed by hand.
 
     Returns:
         The folder.
 
     Raises:
         SpecError: the spec is not valid.
-        CompileError: there is no such network of that size, or ``out`` holds something else.
+        CompileError: there is no such network of that size, or ``out`` holds something else, or a model.py that was
+            changed by hand.
     """
     spec = spec if isinstance(spec, Spec) else read_spec(spec)
-    out = free_folder(out)
+    out = free_folder(out, force=force)
     return write_compiled(
         lower_reference(spec, kind, parameters=parameters), {"cell_index": np.zeros(0, np.int32)}, out
     )

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from connectome2net.evaluate.predict import predict
 from connectome2net.inside import lesion
+from connectome2net.progress import Screen
 from connectome2net.tasks import ImageSet
 
 LEVELS = {
@@ -38,12 +39,13 @@ SEED = 0
 Change = Callable[[Tensor], Tensor]
 
 
-def robustness(model: nn.Module, images: ImageSet) -> dict[str, list[dict[str, float]]]:
+def robustness(model: nn.Module, images: ImageSet, *, quiet: bool = False) -> dict[str, list[dict[str, float]]]:
     """Return the accuracy at each level of each disturbance; level 0 is first and disturbs nothing.
 
     Args:
         model: what ``load`` returned, on the device where it computes.
         images: to answer.
+        quiet: show no bar.
 
     Returns:
         ``noise``, ``blur``, ``occlusion`` and ``lesion``: each a list of ``level`` and ``accuracy``. ``lesion`` is
@@ -57,7 +59,7 @@ def robustness(model: nn.Module, images: ImageSet) -> dict[str, list[dict[str, f
     undisturbed = accuracy()
     changes = {"noise": add_noise, "blur": blur, "occlusion": occlude}
     found: dict[str, list[dict[str, float]]] = {kind: [] for kind in LEVELS}
-    for kind, level in _shown(model):
+    for kind, level in _shown(model, quiet=quiet):
         if not level:
             value = undisturbed
         elif kind == "lesion":
@@ -69,15 +71,14 @@ def robustness(model: nn.Module, images: ImageSet) -> dict[str, list[dict[str, f
     return found
 
 
-def _shown(model: nn.Module) -> Iterator[tuple[str, float]]:
-    """Yield kinds and levels, with a bar on stderr where somebody watches."""
-    from rich.console import Console
-    from rich.progress import track
-
+def _shown(model: nn.Module, *, quiet: bool) -> Iterator[tuple[str, float]]:
+    """Yield kinds and levels, and show how many are done."""
     cells: Any = model.cell_index
     todo = [(kind, level) for kind, levels in LEVELS.items() for level in levels if kind != "lesion" or len(cells)]
-    console = Console(stderr=True)
-    yield from track(todo, "robustness", console=console, disable=not console.is_terminal, transient=True)
+    with Screen(quiet=quiet).percent(transient=True) as show:
+        for done, item in enumerate(todo):
+            show("robustness", 100 * done / len(todo))
+            yield item
 
 
 def lost_cells(model: nn.Module, part: float) -> np.ndarray[Any, Any]:

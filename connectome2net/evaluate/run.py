@@ -7,13 +7,17 @@ Enters: a run folder and images. Leaves: metrics, also as evaluation.json in the
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from connectome2net.errors import EvaluateError
+from connectome2net.errors import DataError, EvaluateError
 from connectome2net.evaluate.metrics import classification_metrics
 from connectome2net.evaluate.predict import mean_activity, predict, predict_mirrored
 from connectome2net.evaluate.robustness import robustness as measure_robustness
@@ -23,6 +27,7 @@ from connectome2net.load import load
 from connectome2net.runtime.allocator import keep_freed_memory
 from connectome2net.runtime.device import find_device
 from connectome2net.tasks import Dataset, ImageSet, open_dataset
+from connectome2net.tasks.dataset import hash_pixels
 from connectome2net.train.checkpoint import write_json
 from connectome2net.train.ridge import is_reservoir
 from connectome2net.train.run import read_run
@@ -39,11 +44,13 @@ def evaluate(
     trust: bool = False,
     robustness: bool = False,
     part: Part = "test",
+    quiet: bool = False,
 ) -> dict[str, Any]:
     """Evaluate the best epoch of a run on the test images.
 
     The test images have chosen nothing: the epoch was chosen on the validation part. Settings are chosen there too:
-    ``part="validation"`` touches no test image, and writes validation.json alone.
+    ``part="validation"`` touches no test image, and writes validation.json alone. What other images than those of the
+    run give is returned, and written nowhere: what the run is known by stays.
 
     Beside evaluation.json lie ``predictions.parquet`` (one row per test image: ``label, part, leaked, blank, logit``)
     and, of a network with cells, ``weights.parquet`` (one row per edge: ``projection, pre_index, post_index``, rows of
@@ -56,12 +63,15 @@ def evaluate(
         data: the images; by default those that the run was trained on.
         device: where to compute.
         trust: run a model.py that was changed by hand.
-        robustness: measure the accuracy under noise, blur, occlusion and lesions too; about 17 times the work.
+        robustness: measure the accuracy under noise, blur, occlusion and lesions too; about 17 times the work. What was
+            measured before of the same network stays in the file.
         part: which images: ``test`` or ``validation``.
+        quiet: show no bar.
 
     Returns:
         ``test`` or ``validation`` (metrics on all images of the part), ``without_leaked`` (without images whose pixels
-        occur in training), ``without_leaked_or_blank``, ``parts`` (one entry per part of the source, PublicTest and
+        occur in training) and ``without_leaked_or_blank`` (both not, where other images are given and those of the run
+        are not to be found), ``parts`` (one entry per part of the source, PublicTest and
         PrivateTest for instance, where there are several), ``mirrored`` (of the mean of the probabilities that the
         network gives to an image and to its mirror image; where training flipped images), ``robustness``, where it was
         asked for, the audits, and what was evaluated.
@@ -78,7 +88,11 @@ def evaluate(
     record = read_run(folder)
     model = load(folder, trust=trust).to(find_device(device))
     data = _images(folder, record, model, data)
+    is_own = data.digest == record["dataset"]["digest"]
     images = data.test if part == "test" else data.validation
+    learned_N = None if is_own else _learned(record, size=images.image_NHW.shape[1])
+    if learned_N is not None:
+        images = replace(images, leaked_N=np.isin(hash_pixels(images.image_NHW), learned_N))
     logits_NK = predict(model, images)
     if wrong := int((~logits_NK.isfinite()).any(1).sum()):
         found, fix = f"{wrong:,} of {len(images):,} {part} images", "train again, with a lower learning rate"
@@ -89,22 +103,25 @@ def evaluate(
         "synthetic_column": record["synthetic_column"],
         "data": {"name": data.name, "digest": data.digest, "part": data.test_name if part == "test" else part}
         | {"synthetic": data.synthetic},
-        "trained_on_these_data": data.digest == record["dataset"]["digest"],
+        "trained_on_these_data": is_own,
         "status": record["status"],
         "best_epoch": record.get("best_epoch"),
         "seed": record["config"]["seed"],
         "part": part,
-        **_selections(logits_NK, images, data, part),
+        **_selections(logits_NK, images, data, part, leaks=is_own or learned_N is not None),
         "audit": examine(model, quick=True),
     }
     if (record["config"]["augmentation"] or {}).get("flip") and not is_reservoir(model):
         mirrored_NK = predict_mirrored(model, images, logits_NK)
         result["mirrored"] = classification_metrics(mirrored_NK, torch.from_numpy(images.label_N), data.classes)
     if robustness:
-        result["robustness"] = measure_robustness(model, images)
-    if part == "test":
-        _write_tables(folder, record, model, images, logits_NK, trust=trust)
-    write_json(folder / FILES[part], result)
+        result["robustness"] = measure_robustness(model, images, quiet=quiet)
+    elif is_own:
+        result |= _measured_before(folder / FILES[part], result)
+    if is_own:
+        if part == "test":
+            _write_tables(folder, record, model, images, logits_NK, trust=trust)
+        write_json(folder / FILES[part], result)
     return result
 
 
@@ -116,12 +133,7 @@ def _images(folder: Path, record: dict[str, Any], model: nn.Module, data: str | 
     """
     program: Any = model.program
     if not isinstance(data, Dataset):
-        config = record["config"]
-        # Runs of an earlier release know no labels but those of the source.
-        reading = {
-            key: config[key] for key in ("seed", "validation_fraction", "skip_broken", "labels") if key in config
-        }
-        data = open_dataset(data if data is not None else record["data"], size=program.height, **reading)
+        data = _open(data if data is not None else record["data"], record, size=program.height)
     if list(data.classes) != record["classes"]:
         raise EvaluateError(
             "these images have other classes than the run",
@@ -131,6 +143,34 @@ def _images(folder: Path, record: dict[str, Any], model: nn.Module, data: str | 
             fix="give the data set that the run was trained on with --data",
         )
     return data
+
+
+def _open(data: str | Path | None, record: dict[str, Any], *, size: int) -> Dataset:
+    """Open images as the run read them."""
+    config = record["config"]
+    # Runs of an earlier release know no labels but those of the source.
+    reading = {key: config[key] for key in ("seed", "validation_fraction", "skip_broken", "labels") if key in config}
+    return open_dataset(data, size=size, **reading)
+
+
+def _learned(record: dict[str, Any], *, size: int) -> NDArray[np.uint64] | None:
+    """Return the hashes of the images that a run learned from or was chosen on; None where they are not to be found."""
+    try:
+        own = _open(record["data"], record, size=size)
+    except DataError:
+        return None
+    if own.digest != record["dataset"]["digest"]:
+        return None
+    return hash_pixels(np.concatenate([own.train.image_NHW, own.validation.image_NHW]))
+
+
+def _measured_before(path: Path, result: dict[str, Any]) -> dict[str, Any]:
+    """Return the robustness that a file has of the same network."""
+    if not path.is_file():
+        return {}
+    before = json.loads(path.read_bytes())
+    same = all(before.get(key) == result[key] for key in ("status", "best_epoch", "trained_on_these_data"))
+    return {"robustness": before["robustness"]} if same and "robustness" in before else {}
 
 
 def _write_tables(
@@ -145,7 +185,16 @@ def _write_tables(
         write_table(folder / "activity.parquet", activity_table(model, mean_activity(model, images)))
 
 
-def _selections(logits_NK: Tensor, images: ImageSet, data: Dataset, part: Part) -> dict[str, Any]:
+def _selections(logits_NK: Tensor, images: ImageSet, data: Dataset, part: Part, *, leaks: bool) -> dict[str, Any]:
+    """Return the metrics of all images, of those that leak from nowhere, and of each part of the source.
+
+    Args:
+        logits_NK: answers.
+        images: what was answered.
+        data: its classes and parts.
+        part: what all images are called.
+        leaks: it is known which images the run has learned from.
+    """
     label_N = torch.from_numpy(images.label_N)
 
     def metrics(keep: Any) -> dict[str, Any]:
@@ -154,9 +203,12 @@ def _selections(logits_NK: Tensor, images: ImageSet, data: Dataset, part: Part) 
 
     everything = images.label_N >= 0
     parts = sorted(set(images.part_N.tolist()), key=data.test_name.find)
-    return {
-        part: metrics(everything),
+    fresh = {
         "without_leaked": metrics(~images.leaked_N),
         "without_leaked_or_blank": metrics(~images.leaked_N & ~images.blank_N),
+    }
+    return {
+        part: metrics(everything),
+        **(fresh if leaks else {}),
         "parts": {name: metrics(images.part_N == name) for name in parts} if len(parts) > 1 else {},
     }

@@ -10,8 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from connectome2net.errors import ExperimentError
-from connectome2net.experiment.near import near
+from connectome2net.errors import ExperimentError, near
 from connectome2net.spec import Spec, digest_document, validate
 from connectome2net.spec.network import Network
 from connectome2net.spec.parse import fit

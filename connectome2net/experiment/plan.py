@@ -14,11 +14,10 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from connectome2net.errors import ExperimentError
+from connectome2net.errors import ExperimentError, near
 from connectome2net.experiment.change import Change, check_control
 from connectome2net.experiment.factors import Kind, vary
-from connectome2net.experiment.near import near
-from connectome2net.train.config import TrainConfig
+from connectome2net.train.config import TrainConfig, make_config
 
 MOST_SEEDS: Final = 10_000
 IMAGES: Final = ("labels", "skip_broken", "validation_fraction")
@@ -191,24 +190,8 @@ def settings(plan: Plan, variant: Change, *, where: str = "the plan", **changes:
     if "seed" in content:
         fix = "the seeds of all variants stand in `seeds`"
         raise ExperimentError("a variant has no seed of its own", where=place, found="seed", fix=fix)
-    if isinstance(content.get("augmentation"), bool):
-        augmentation = content.pop("augmentation")
-        content |= {} if augmentation else {"augmentation": None}
     content |= {name: value for name, value in changes.items() if value is not None}
-    try:
-        return TrainConfig.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(map(str, first["loc"]))
-        known = [*TrainConfig.model_fields]
-        fix = near(name, known) if first["type"] == "extra_forbidden" else ""
-        raise ExperimentError(
-            "a setting of training is not valid",
-            where=f"{place}.{name}",
-            found=first["input"],
-            wanted="no such key" if first["type"] == "extra_forbidden" else first["msg"],
-            fix=fix or f"the settings are {', '.join(known)}",
-        ) from None
+    return make_config(content, where=f"{place}.", error=ExperimentError)
 
 
 def _wrong_key(content: dict[str, Any], error: ValidationError, where: str) -> ExperimentError:

@@ -18,11 +18,10 @@ from connectome2net.experiment.key import run_key
 from connectome2net.experiment.plan import Plan, make_plan, preset_names, read_plan, settings
 from connectome2net.experiment.work import Task
 from connectome2net.spec import Spec, digest_document, read_spec
-from connectome2net.tasks import Dataset, find_images, open_dataset
+from connectome2net.tasks import SYNTHETIC, Dataset, locate_images, open_dataset
 from connectome2net.train import TrainConfig
 
 EXPERIMENTS: Final = Path("experiments")
-SYNTHETIC: Final = "synthetic"
 
 AnySpec = Spec | str | Path
 Bases = Mapping[str | None, Spec]
@@ -127,7 +126,7 @@ def prepare(
                 raise
             left_out[change.name] = str(error.__cause__ or error).partition("\n")[0]
     variants = tuple(made)
-    images = _images(data if data is not None else whole.data)
+    images = locate_images(data if data is not None else whole.data)
     folder = Path(out or EXPERIMENTS / whole.name).absolute()
     runs = tuple(
         (variant, _task(whole, variant, folder, images, seed=seed)) for seed in whole.seeds for variant in variants
@@ -247,14 +246,6 @@ def _check_design(runs: Sequence[tuple[Variant, Task]]) -> None:
                 wanted="factors that change something, whatever the others are",
                 fix="leave one of them out, or compare them as a [[variant]] each",
             )
-
-
-def _images(data: str | Path | Dataset | None) -> str | Dataset:
-    """Return images, or where they are for a process with another working directory."""
-    if isinstance(data, Dataset):
-        return data
-    found = find_images(data)
-    return SYNTHETIC if str(found) == SYNTHETIC else str(Path(found).absolute())
 
 
 def _opened(images: str | Dataset, variant: Variant) -> Dataset:

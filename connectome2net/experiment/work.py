@@ -116,8 +116,8 @@ def carry_out(task: Task) -> str:
             (run / FAILURE).unlink(missing_ok=True)
             _train(task)
             if not is_evaluated(run, part=task.part, robustness=task.robustness):
-                device = task.config.device
-                evaluate(run, data=_images(task), device=device, robustness=task.robustness, part=task.part)
+                how: dict[str, Any] = {"device": task.config.device, "robustness": task.robustness, "part": task.part}
+                evaluate(run, data=_images(task), quiet=True, **how)
         except Exception as error:
             text = str(error) if isinstance(error, C2NError) else f"{type(error).__name__}: {error}"
             run.mkdir(parents=True, exist_ok=True)

@@ -50,6 +50,9 @@ def write_report(
         SpecError: the spec is not valid.
     """
     out = Path(out)
+    if out.suffix.lower() not in (".html", ".htm"):
+        what, fix = "a page is HTML", f"name it {out.name}.html"
+        raise ReportError(what, where=out, found=out.suffix or "no suffix", wanted=".html", fix=fix)
     study = read_study(paths, spec=spec)
     _make_folder(out, paths)
     page = compose(study, faces=faces)

@@ -14,13 +14,14 @@ from typing import Literal
 from connectome2net.errors import DataError
 from connectome2net.tasks.dataset import Dataset, ImageSet, Records
 
-__all__ = ["Dataset", "ImageSet", "find_images", "open_dataset"]
+__all__ = ["SYNTHETIC", "Dataset", "ImageSet", "find_images", "locate_images", "open_dataset"]
 
 FORMS = (
     "fer2013.csv (emotion,pixels,Usage), icml_face_data.csv, the parquet table, "
     "a folder with train/CLASS/*.png and test/CLASS/*.png, or any folder of class folders"
 )
 DEFAULT = Path("fer2013.csv")
+SYNTHETIC = "synthetic"
 SHOWN = 10
 
 
@@ -50,10 +51,10 @@ def open_dataset(
     from connectome2net.tasks.split import arrange
 
     data = find_images(data)
-    if labels == "ferplus" and (str(data) == "synthetic" or Path(data).is_dir()):
+    if labels == "ferplus" and (str(data) == SYNTHETIC or Path(data).is_dir()):
         wanted, fix = "fer2013.csv with fer2013new.csv beside it, or the parquet table", "leave out --labels ferplus"
         raise DataError("FER+ has opinions of FER-2013 alone", where=data, wanted=wanted, fix=fix)
-    if str(data) == "synthetic":
+    if str(data) == SYNTHETIC:
         from connectome2net.tasks.faces import open_faces
 
         return open_faces(seed=seed, validation_fraction=validation_fraction, size=size)
@@ -73,7 +74,7 @@ def open_dataset(
         from connectome2net.tasks.ferplus import apply_votes
 
         name, records = "fer+", apply_votes(records, path)
-    return arrange(records, name=name, seed=seed, validation_fraction=validation_fraction)
+    return arrange(records, name=name, seed=seed, validation_fraction=validation_fraction, where=path)
 
 
 def find_images(data: str | Path | None) -> str | Path:
@@ -94,6 +95,18 @@ def find_images(data: str | Path | None) -> str | Path:
         wanted=FORMS,
         fix="give --data PATH, or --data synthetic for built-in drawn faces",
     )
+
+
+def locate_images(data: str | Path | Dataset | None) -> str | Dataset:
+    """Return images as they are, or where they are for whoever looks later, from another folder or with other defaults.
+
+    Raises:
+        DataError: as ``find_images``.
+    """
+    if isinstance(data, Dataset):
+        return data
+    found = str(find_images(data))
+    return found if found == SYNTHETIC else str(Path(found).absolute())
 
 
 def _read(path: Path, *, size: int) -> tuple[str, Records]:

@@ -52,9 +52,9 @@ class Augmentation:
         limits = {"flip": 1.0, "rotation_deg": 180.0, "shift": 1.0, "scale": 0.99, "erase": 1.0}
         for name, limit in limits.items():
             if not 0 <= getattr(self, name) <= limit:
-                raise DataError(
-                    "An augmentation is out of range", where=name, found=getattr(self, name), wanted=f"0 to {limit:g}"
-                )
+                found, wanted = getattr(self, name), f"0 to {limit:g}"
+                what = "An augmentation is out of range"
+                raise DataError(what, where=f"augmentation.{name}", found=found, wanted=wanted)
 
     def __call__(self, image_BCHW: torch.Tensor) -> torch.Tensor:
         """Change each image of a batch at random.

@@ -185,6 +185,9 @@ def _read_parquet(path: Path, *, size: int) -> Records:
             found=f"no column {', '.join(missing)} among {', '.join(file.schema_arrow.names)}",
             wanted="usage, label and image_png",
         )
+    if not (pa.types.is_binary(kind := file.schema_arrow.field("image_png").type) or pa.types.is_large_binary(kind)):
+        fix = "write the bytes of each image into the column, as pyarrow.binary()"
+        raise DataError("This column holds no images", where=f"{path}: image_png", found=kind, wanted="binary", fix=fix)
     table = file.read(columns=list(columns))
     parts = ["" if part is None else str(part).strip() for part in table["usage"].to_pylist()]
     labels = ["" if label is None else str(label) for label in table["label"].to_pylist()]

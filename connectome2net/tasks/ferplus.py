@@ -94,7 +94,9 @@ def _read_votes(path: Path) -> tuple[NDArray[np.int64], NDArray[np.str_] | None]
         if "ferplus_votes" not in pq.read_schema(path).names:
             _refuse(path, "no column ferplus_votes", "ten votes per row")
         rows = pq.read_table(path, columns=["ferplus_votes"])["ferplus_votes"].to_pylist()
-        if wrong := [row for row, votes in enumerate(rows) if votes is None or len(votes) != len(VOTES)]:
+        if wrong := [
+            row for row, votes in enumerate(rows) if votes is None or len(votes) != len(VOTES) or None in votes
+        ]:
             _refuse(path, f"no ten votes in row {wrong[0]}", ", ".join(VOTES))
         return np.array(rows, np.int64).reshape(-1, len(VOTES)), None
     beside = path.with_name(BESIDE)

@@ -7,6 +7,8 @@ give the same data set, bit for bit, in whichever form and order they came.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,7 +32,15 @@ TEST_FRACTION = 0.2
 """Of a source without a test part. Cut with a fixed seed: runs of different seeds are compared on the same images."""
 
 
-def arrange(records: Records, *, name: str, seed: int, validation_fraction: float, synthetic: bool = False) -> Dataset:
+def arrange(
+    records: Records,
+    *,
+    name: str,
+    seed: int,
+    validation_fraction: float,
+    synthetic: bool = False,
+    where: str | Path = "",
+) -> Dataset:
     """Split the images of a source, mark leaked and blank ones, and digest the result.
 
     Args:
@@ -39,6 +49,7 @@ def arrange(records: Records, *, name: str, seed: int, validation_fraction: floa
         seed: draws the validation part where the source has none.
         validation_fraction: of the training images, between 0 and 1.
         synthetic: whether the images are drawn.
+        where: the source, for messages.
 
     Raises:
         DataError: if train, validation or test would be empty, or the fraction is not between 0 and 1.
@@ -68,7 +79,7 @@ def arrange(records: Records, *, name: str, seed: int, validation_fraction: floa
         if not len(images):
             raise DataError(
                 f"There are no {split} images",
-                where=name,
+                where=where or name,
                 found=f"parts {', '.join(sorted(set(part_N))) or 'none'} with {len(part_N):,} images",
                 wanted="images to train on and to test on, and enough of them for a validation part",
             )

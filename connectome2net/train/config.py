@@ -6,12 +6,13 @@ Enters: a toml file and options. Leaves: a frozen ``TrainConfig``.
 from __future__ import annotations
 
 import tomllib
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from connectome2net.errors import TrainError
+from connectome2net.errors import C2NError, TrainError, near
 from connectome2net.runtime.encode import Precision
 from connectome2net.tasks.augmentation import Augmentation
 
@@ -55,7 +56,7 @@ class TrainConfig(BaseModel):
         tensorboard: write the curves of the run for TensorBoard, too; needs the extra ``tensorboard``.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     epochs: Annotated[int, Field(ge=1)] = 20
     batch: Annotated[int, Field(ge=1)] = 64
@@ -101,18 +102,35 @@ def read_config(path: str | Path | None, **changes: Any) -> TrainConfig:
                 "the settings cannot be read", where=path, found=error, wanted="a toml file", fix=fix
             ) from None
     content |= {name: value for name, value in changes.items() if value is not None}
-    if content.get("augmentation") is False:
-        content["augmentation"] = None
+    return make_config(content, where=f"{path or 'the options'}: ")
+
+
+def make_config(content: dict[str, Any], *, where: str, error: type[C2NError] = TrainError) -> TrainConfig:
+    """Return settings as a file says them; ``augmentation`` may be true or false there.
+
+    Args:
+        content: keys of ``TrainConfig``.
+        where: what stands before the name of a setting in messages.
+        error: what is raised.
+
+    Raises:
+        TrainError: or ``error``: a setting is not valid.
+        DataError: a number of the augmentation is out of range.
+    """
+    augmentation = content.get("augmentation")
+    if isinstance(augmentation, bool):
+        content = content | {"augmentation": Augmentation() if augmentation else None}
     try:
         return TrainConfig.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(map(str, first["loc"]))
-        known = ", ".join(TrainConfig.model_fields)
-        raise TrainError(
-            "a setting is not valid",
-            where=f"{path or 'the options'}: {name}",
+    except ValidationError as wrong:
+        first = wrong.errors()[0]
+        *table, key = map(str, first["loc"])
+        known = [field.name for field in fields(Augmentation)] if table else [*TrainConfig.model_fields]
+        unknown = first["type"] in ("extra_forbidden", "unexpected_keyword_argument")
+        raise error(
+            "there is no such setting of training" if unknown else "a setting of training is not valid",
+            where=f"{where}{'.'.join([*table, key])}",
             found=first["input"],
-            wanted=first["msg"],
-            fix=f"the settings are {known}",
+            wanted=f"one of {', '.join(known)}" if unknown else first["msg"],
+            fix=near(key, known) if unknown else "",
         ) from None

@@ -18,6 +18,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from connectome2net.errors import TrainError
 from connectome2net.runtime.allocator import keep_freed_memory
 from connectome2net.tasks import Dataset
@@ -27,7 +29,7 @@ from connectome2net.train.epoch import evaluate_images, train_epoch
 from connectome2net.train.processes import ALONE, Processes, is_spread
 from connectome2net.train.progress import Progress
 from connectome2net.train.ridge import is_reservoir, solve_readout
-from connectome2net.train.run import read_run
+from connectome2net.train.run import read_run, settings_of
 from connectome2net.train.schedule import learning_rate
 from connectome2net.train.training import Training
 from connectome2net.train.training import resume as go_on
@@ -73,7 +75,7 @@ def train(
         DataError: the images cannot be read.
         LoadError: the compiled folder cannot be trusted.
     """
-    settings = TrainConfig.model_validate(read_run(Path(resume))["config"]) if resume else config or TrainConfig()
+    settings = settings_of(Path(resume), read_run(Path(resume))) if resume else config or TrainConfig()
 
     def prepare(processes: Processes = ALONE) -> Training:
         if resume:
@@ -102,7 +104,11 @@ def _learn(training: Training, *, quiet: bool) -> None:
     except KeyboardInterrupt as stop:
         training.interrupt(stop)
         raise
-    except TrainError:
+    except torch.OutOfMemoryError as error:
+        training.fail()
+        fix = "a smaller `batch`, a `checkpoint` in the schedule of the network, or another device"
+        raise TrainError("the memory of the device is full", found=str(error).partition("\n")[0], fix=fix) from error
+    except Exception:
         training.fail()
         raise
     training.finish("finished")
@@ -170,7 +176,7 @@ def _validate(training: Training) -> tuple[float, float]:
     model, images = training.model, training.validation
     with training.average.shown():
         loss, accuracy = evaluate_images(model, images, processes=training.processes)
-    if not math.isfinite(loss):
-        when = f"validation after epoch {training.epoch + 1}"
-        raise trouble_in(model, lambda: evaluate_images(model, images) and (), when=when)
+        if not math.isfinite(loss):
+            when = f"validation after epoch {training.epoch + 1}"
+            raise trouble_in(model, lambda: evaluate_images(model, images) and (), when=when)
     return loss, accuracy

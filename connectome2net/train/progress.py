@@ -26,7 +26,7 @@ class Progress:
     """
 
     def __init__(self, epochs: int, steps: int, *, done: int = 0, title: str = "", quiet: bool = False) -> None:
-        self.epochs = epochs
+        self.epochs, self.steps, self.done = epochs, steps, done
         self.finished = done // steps
         self.started = time.monotonic()
         self.images = 0
@@ -56,6 +56,11 @@ class Progress:
         self.images += images
         speed = self.images / (time.monotonic() - self.started)
         self.bar.update(self.task, advance=1, loss=f"{loss:.3f}", speed=f"{speed:,.0f}")
+        self.done += 1
+        if self.screen.is_due():
+            epoch, step = divmod(self.done - 1, self.steps)
+            part = f"epoch {epoch + 1}/{self.epochs}, {(step + 1) / self.steps:.0%} of it"
+            self.screen.log(f"{part}: loss {loss:.3f}, {speed:,.0f} images/s")
 
     def epoch(self, record: dict[str, Any]) -> None:
         """Count one epoch; show its validation accuracy from now on, or print a line."""

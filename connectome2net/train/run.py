@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import ValidationError
 from torch import nn
 
 from connectome2net.errors import TrainError
@@ -34,7 +35,7 @@ def new_run(out: str | Path | None) -> Path:
     Raises:
         TrainError: the folder that is asked for is not empty; a run that was killed before it began counts as empty.
     """
-    folder = _next_run() if out is None else Path(out)
+    folder = next_run(RUNS) if out is None else Path(out)
     if _unfinished(folder):
         shutil.rmtree(folder / "compiled", ignore_errors=True)
     elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -45,16 +46,17 @@ def new_run(out: str | Path | None) -> Path:
     return folder
 
 
-def _next_run() -> Path:
-    RUNS.mkdir(exist_ok=True)
-    number = max((int(path.name) for path in RUNS.iterdir() if path.name.isdigit()), default=0)
+def next_run(runs: Path) -> Path:
+    """Make the next free folder ``NNN`` among runs, and return it."""
+    runs.mkdir(parents=True, exist_ok=True)
+    number = max((int(path.name) for path in runs.iterdir() if path.name.isdigit()), default=0)
     while True:
         number += 1
         try:
-            (RUNS / f"{number:03d}").mkdir()
+            (runs / f"{number:03d}").mkdir()
         except FileExistsError:  # another process took it
             continue
-        return RUNS / f"{number:03d}"
+        return runs / f"{number:03d}"
 
 
 def _unfinished(folder: Path) -> bool:
@@ -123,9 +125,28 @@ def read_run(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise TrainError("this is not a run", where=folder, found="no run.json", wanted="a run", fix=fix)
     try:
-        run = json.loads(path.read_text())
+        run = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
         raise TrainError("this run is damaged", where=path, found=error, wanted="JSON", fix="train again") from None
     if not isinstance(run, dict) or run.get("format") != "connectome2net.run":
         raise TrainError("this is not a run", where=path, wanted="format connectome2net.run", fix=fix)
+    if missing := [name for name in ("status", "classes", "config", "dataset") if name not in run]:
+        raise TrainError("this run is damaged", where=path, found=f"no {missing[0]}", fix="train again")
     return run
+
+
+def settings_of(folder: Path, run: dict[str, Any]) -> TrainConfig:
+    """Return the settings that run.json holds.
+
+    Raises:
+        TrainError: one of them is not valid, or not known to this release.
+    """
+    try:
+        return TrainConfig.model_validate(run["config"])
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = f"{folder / 'run.json'}: config.{'.'.join(map(str, first['loc']))}"
+        fix = "train again, or go on with the release that began it"
+        raise TrainError(
+            "this run cannot go on", where=where, found=first["input"], wanted=first["msg"], fix=fix
+        ) from None

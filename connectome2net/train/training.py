@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from safetensors.torch import load as load_tensors
 from torch import nn, optim
 
 from connectome2net.errors import TrainError
@@ -22,7 +23,7 @@ from connectome2net.inside import examine
 from connectome2net.load import load, read_program, set_backends
 from connectome2net.runtime.device import find_device
 from connectome2net.runtime.encode import set_precision
-from connectome2net.tasks import Dataset, open_dataset
+from connectome2net.tasks import Dataset, locate_images, open_dataset
 from connectome2net.train.average import Average
 from connectome2net.train.checkpoint import (
     load_checkpoint,
@@ -35,7 +36,7 @@ from connectome2net.train.config import TrainConfig
 from connectome2net.train.epoch import Placed, place
 from connectome2net.train.processes import ALONE, Processes
 from connectome2net.train.ridge import is_reservoir, warn_of_ignored
-from connectome2net.train.run import STARTING, describe, new_run, read_run
+from connectome2net.train.run import STARTING, describe, new_run, read_run, settings_of
 from connectome2net.train.schedule import make_optimiser
 
 
@@ -114,6 +115,9 @@ class Training:
             "validation_accuracy": self.best if self.epoch else None,
             "seconds": round(sum(record["seconds"] for record in self.metrics), 1),
         }
+        best = self.folder / "best.safetensors"
+        if best.is_file():  # the audit is of the network that is kept
+            self.model.load_state_dict(load_tensors(best.read_bytes()))
         self.run["audit"]["after"] = examine(self.model, quick=True)
         write_json(self.folder / "run.json", self.run)
 
@@ -146,22 +150,29 @@ def start(
     processes: Processes = ALONE,
 ) -> Training:
     """Make a run folder for a compiled network and return its training; arguments as of ``train``."""
+    data = locate_images(data)
     dataset = _open(data, config, compiled)
     model = _load(compiled, config, dataset, trust, processes)
     if is_reservoir(model):
         warn_of_ignored(config)
     folder = new_run(out)
-    shutil.copytree(compiled, folder / "compiled", ignore=shutil.ignore_patterns("__pycache__"))
-    run = describe(folder, model, config, dataset, data=data)
-    write_json(folder / "run.json", run)
-    (folder / STARTING).unlink()
+    try:
+        (folder / "compiled").mkdir()
+        for part in (path for path in compiled.iterdir() if path.is_file()):  # no run that lies in there
+            shutil.copy2(part, folder / "compiled")
+        run = describe(folder, model, config, dataset, data=data)
+        write_json(folder / "run.json", run)
+        (folder / STARTING).unlink()
+    except BaseException:
+        shutil.rmtree(folder)
+        raise
     return Training(folder, run, config, model, make_optimiser(model, config), dataset, processes)
 
 
 def resume(folder: Path, data: str | Path | Dataset | None, trust: bool, processes: Processes = ALONE) -> Training:
     """Return the training of a run folder as its last finished epoch left it; arguments as of ``train``."""
     run = read_run(folder)
-    config = TrainConfig.model_validate(run["config"])
+    config = settings_of(folder, run)
     dataset = _open(data if data is not None else run["data"], config, folder / "compiled")
     if dataset.digest != run["dataset"]["digest"]:
         raise TrainError(

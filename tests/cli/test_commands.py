@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import warnings
@@ -251,3 +252,34 @@ def test_a_rule_that_nothing_names_is_told(tmp_path: Path) -> None:
     assert done.stderr.splitlines() == [
         "note: rule spare changes nothing: name it under plasticity of a projection or a population"
     ]
+
+
+def test_what_would_be_ignored_or_is_something_else_is_said(chain: dict) -> None:
+    folder = chain["folder"]
+    for words, message in (
+        (("train", "compiled", "--resume", "runs/001"), "leave out compiled"),
+        (("train", "runs/001"), "this is a run(.|\n)*c2n train --resume runs/001"),
+        (("inspect", "spec.json", "--trust"), "--trust is of a compiled network"),
+        (("report", "runs/001", "-o", "page"), r"a page is HTML(.|\n)*name it page.html"),
+    ):
+        answer = run(*words, folder=folder)
+        assert answer.returncode in (1, 2)
+        assert re.search(message, answer.stderr), answer.stderr
+    assert not (folder / "page").exists()
+
+
+def test_a_broken_spec_beside_a_compiled_network_is_told_as_such(chain: dict, images: Path, tmp_path: Path) -> None:
+    shutil.copytree(chain["folder"] / "compiled", tmp_path / "compiled")
+    (tmp_path / "spec.json").write_text("{")
+    answer = run("train", "--data", str(images), folder=tmp_path)
+    assert answer.returncode == 1
+    assert "another spec" not in answer.stderr
+    assert "spec.json" in answer.stderr
+
+
+def test_an_export_lies_beside_its_source_whatever_that_is_called(chain: dict, tmp_path: Path) -> None:
+    shutil.copytree(chain["folder"], tmp_path / "lr0.01", ignore=shutil.ignore_patterns("runs", "compiled"))
+    for source, name in (("lr0.01/spec.json", "lr0.01/spec.graphml"), ("lr0.01", "lr0.01.graphml")):
+        answer = run("export", source, "--to", "graphml", folder=tmp_path)
+        assert answer.returncode == 0, answer.stderr
+        assert (tmp_path / name).is_file()

@@ -17,6 +17,7 @@ from safetensors.numpy import load_file
 
 from connectome2net import compile_spec, write_spec
 from connectome2net.compile.lower import lower
+from connectome2net.compile.reference import compile_reference
 from connectome2net.errors import CompileError, SpecError
 from connectome2net.spec.digest import digest_file
 
@@ -96,10 +97,10 @@ def test_something_else_is_not_overwritten(kind: str, tmp_path: Path) -> None:
         out.write_text("ten years of work")
     else:
         out.mkdir()
-        (out / "model.py").write_text("ten years of work")
+        (out / "thesis.tex").write_text("ten years of work")
     with pytest.raises(CompileError, match=r"(?s)something else lies here.*thesis.*choose another folder with --out"):
         compile_spec(twelve_cells(), out=out)
-    assert (out if kind == "file" else out / "model.py").read_text() == "ten years of work"
+    assert (out if kind == "file" else out / "thesis.tex").read_text() == "ten years of work"
 
 
 def test_an_invalid_spec_leaves_nothing(tmp_path: Path) -> None:
@@ -108,3 +109,42 @@ def test_an_invalid_spec_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="is not valid"):
         compile_spec(path, out=tmp_path / "compiled")
     assert not (tmp_path / "compiled").exists()
+
+
+@pytest.mark.parametrize("reference", [None, "linear"])
+def test_a_model_that_was_changed_by_hand_is_not_written_over(reference: str | None, tmp_path: Path) -> None:
+    def build(**how: bool) -> None:
+        if reference is None:
+            compile_spec(twelve_cells(), out=tmp_path, **how)
+        else:
+            compile_reference(twelve_cells(), reference, out=tmp_path, **how)
+
+    build()
+    build()
+    model = tmp_path / "model.py"
+    text = model.read_text()
+    model.write_text(f"{text}# mine\n")
+    with pytest.raises(CompileError, match=r"changed by hand\n  where:  .*model.py\n(.|\n)*--force"):
+        build()
+    assert model.read_text() == f"{text}# mine\n"
+    build(force=True)
+    assert model.read_text() == text
+
+
+def test_a_compilation_that_was_stopped_is_no_obstacle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = compile_spec(twelve_cells(), out=tmp_path / "whole")
+    write, out = Path.write_bytes, tmp_path / "out"
+
+    def full(path: Path, content: bytes) -> int:
+        if "weights" in path.name:
+            raise OSError("no space left on device")
+        return write(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="no space"):
+        compile_spec(twelve_cells(), out=out)
+    monkeypatch.undo()
+    assert not list(out.iterdir())
+    (out / ".model.py.part").write_text("half")  # kill -9, before and between the renames
+    (out / "weights.safetensors").write_bytes(b"half")
+    assert contents(compile_spec(twelve_cells(), out=out)) == contents(whole)

@@ -140,6 +140,36 @@ def test_evaluation_is_written_beside_the_run(trained: Path, data: Dataset) -> N
     assert result["data"]["synthetic"]
 
 
+def test_what_other_images_give_is_shown_and_not_written(trained: Path, data: Dataset, tmp_path: Path) -> None:
+    """Nobody takes it for the result of the run; and leaks are those from what the run has learned from."""
+    evaluate(trained, data=data)
+    before = {path.name: path.read_bytes() for path in trained.iterdir() if path.is_file()}
+    other = faces(train=35, validation=14, test=21, size=12, seed=5)
+    seen = np.arange(21) < 6
+    pixels = other.test.image_NHW.copy()
+    pixels[seen] = data.train.image_NHW[:6]
+    other = replace(other, test=replace(other.test, image_NHW=pixels), digest="0" * 64)
+    unknown = evaluate(trained, data=other)
+    assert not unknown["trained_on_these_data"]
+    assert "without_leaked" not in unknown
+    record = json.loads((trained / "run.json").read_text())
+    (trained / "run.json").write_text(json.dumps(record | {"data": "images"}))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run, "open_dataset", lambda *_, **__: data)  # as its own images lie where they lay
+        found = evaluate(trained, data=other)
+    assert found["without_leaked"]["images"] == 15
+    (trained / "run.json").write_bytes(before["run.json"])
+    assert {path.name: path.read_bytes() for path in trained.iterdir() if path.is_file()} == before
+
+
+def test_robustness_that_was_measured_stays(trained: Path, data: Dataset) -> None:
+    whole = evaluate(trained, data=data, robustness=True)
+    assert evaluate(trained, data=data) == whole
+    path = trained / "evaluation.json"
+    path.write_text(json.dumps(whole | {"best_epoch": 7}))
+    assert "robustness" not in evaluate(trained, data=data)
+
+
 def test_other_classes_are_refused(trained: Path, data: Dataset) -> None:
     other = replace(data, classes=tuple("abcdefg"))
     with pytest.raises(EvaluateError, match=r"other classes than the run(.|\n)*wanted: angry, disgust"):

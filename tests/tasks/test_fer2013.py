@@ -3,6 +3,7 @@ import sys
 import time
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -163,8 +164,20 @@ def test_a_csv_that_is_not_text_is_refused(write_csv):
 
 
 def test_a_header_alone_has_no_images(write_csv):
-    with pytest.raises(DataError, match=r"There are no training images(.|\n)*parts none with 0 images"):
-        open_dataset(write_csv([]))
+    path = write_csv([])
+    message = rf"There are no training images\n  where:  {path}\n(.|\n)*parts none with 0 images"
+    with pytest.raises(DataError, match=message):
+        open_dataset(path)
+
+
+@pytest.mark.parametrize("kind", [pa.struct({"bytes": pa.binary(), "path": pa.string()}), pa.string()])
+def test_a_column_of_something_else_than_images_is_refused(kind, write_parquet, tmp_path):
+    """A string would be taken for a path; other libraries write a struct of bytes and path."""
+    table = pq.read_table(write_parquet([], [], []))
+    at = table.schema.get_field_index("image_png")
+    pq.write_table(table.set_column(at, "image_png", pa.array([], kind)), tmp_path / "other.parquet")
+    with pytest.raises(DataError, match=r"no images\n  where:  .*other.parquet: image_png\n(.|\n)*wanted: binary"):
+        open_dataset(tmp_path / "other.parquet")
 
 
 def test_another_parquet_table_is_refused(write_parquet, tmp_path):

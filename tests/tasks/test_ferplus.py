@@ -134,10 +134,11 @@ def test_errors(with_votes, four_forms, fer_rows, tmp_path) -> None:
     with pytest.raises(DataError, match=r"no fer2013new.csv beside it"):
         open_dataset(with_votes["challenge"], labels="ferplus")
     table = pq.read_table(with_votes["parquet"])
-    short = pa.array([[1, 2]] * 105, pa.list_(pa.uint8()))
-    pq.write_table(table.set_column(4, "ferplus_votes", short), with_votes["parquet"])
-    with pytest.raises(DataError, match="found:  no ten votes in row 0"):
-        open_dataset(with_votes["parquet"], labels="ferplus")
+    for votes in ([1, 2], [None] * 10):
+        short = pa.array([votes] * 105, pa.list_(pa.uint8()))
+        pq.write_table(table.set_column(4, "ferplus_votes", short), with_votes["parquet"])
+        with pytest.raises(DataError, match="found:  no ten votes in row 0"):
+            open_dataset(with_votes["parquet"], labels="ferplus")
     pq.write_table(table.drop_columns(["ferplus_votes"]), with_votes["parquet"])
     with pytest.raises(DataError, match="found:  no column ferplus_votes"):
         open_dataset(with_votes["parquet"], labels="ferplus")

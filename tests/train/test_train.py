@@ -9,14 +9,19 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 
 import connectome2net as c2n
 from connectome2net.errors import DataError, LoadError, TrainError
+from connectome2net.evaluate import evaluate
+from connectome2net.inside import examine
 from connectome2net.tasks import Dataset
-from connectome2net.train import TrainConfig, loop, train
+from connectome2net.tasks.faces import faces
+from connectome2net.train import TrainConfig, loop, train, training
 from connectome2net.train.checkpoint import load_checkpoint, save_checkpoint
 from connectome2net.train.config import read_config
+from connectome2net.train.progress import Progress
 from connectome2net.train.run import newest_run
 from connectome2net.train.schedule import learning_rate, make_optimiser
 from connectome2net.train.training import Training
@@ -263,8 +268,16 @@ def test_settings_come_from_a_file_and_options_overrule_it(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("epochs = 0", r"a setting is not valid\n  where:  .*run.toml: epochs\n  found:  0\n  wanted: .*greater"),
-        ("epoch = 3", r"run.toml: epoch\n  found:  3\n(.|\n)*fix:    the settings are epochs, batch"),
+        (
+            "epochs = 0",
+            r"setting of training is not valid\n  where:  .*run.toml: epochs\n  found:  0\n  wanted: .*greater",
+        ),
+        (
+            "clip = inf",
+            r"setting of training is not valid\n  where:  .*run.toml: clip\n  found:  inf\n  wanted: .*finite",
+        ),
+        ("epoch = 3", r"no such setting of training\n  where:  .*run.toml: epoch\n(.|\n)*did you mean epochs"),
+        ("augmentation = { flips = 1 }", r"no such setting(.|\n)*augmentation.flips\n(.|\n)*did you mean flip"),
         ("epochs = ", r"the settings cannot be read\n  where:  .*run.toml"),
     ],
 )
@@ -293,10 +306,104 @@ def test_clear_errors(feedforward: Path, few_faces: Dataset, tmp_path: Path, mon
 
 
 def test_resume_wants_the_same_images(feedforward: Path, few_faces: Dataset, tmp_path: Path) -> None:
-    from connectome2net.tasks.faces import faces
-
     run = train(feedforward, data=few_faces, config=TrainConfig(epochs=1), out=tmp_path / "run")
     other = faces(train=84, validation=28, test=42, size=12, seed=5)
     message = re.escape("these are not the images of this run")
     with pytest.raises(TrainError, match=message):
         train(resume=run, data=other)
+
+
+def test_a_run_in_the_folder_that_it_is_trained_from(feedforward: Path, few_faces: Dataset) -> None:
+    """It copies the network, and not itself, without end."""
+    for name in ("one", "two"):
+        run = train(feedforward, data=few_faces, config=TrainConfig(epochs=1), out=feedforward / name)
+        assert sorted(path.name for path in (run / "compiled").iterdir()) == [
+            *("model.py", "program.json", "weights.safetensors"),
+        ]
+
+
+@pytest.mark.parametrize("trouble", [KeyboardInterrupt, OSError])
+def test_a_run_that_cannot_begin_leaves_nothing(
+    trouble: type[BaseException], feedforward: Path, few_faces: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise trouble
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(training, "describe", stop)
+    with pytest.raises(trouble):
+        train(feedforward, data=few_faces, config=SHORT)
+    assert not list((tmp_path / "runs").iterdir())
+
+
+def test_a_run_knows_where_its_images_are(feedforward: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other defaults, or another working directory, must not change what it is evaluated on."""
+    data = faces(train=14, validation=7, test=14)
+    for part, content in (("train", data.train), ("test", data.test)):
+        for at, (image, label) in enumerate(zip(content.image_NHW, content.label_N, strict=True)):
+            (tmp_path / "images" / part / data.classes[label]).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image).save(tmp_path / "images" / part / data.classes[label] / f"{at}.png")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("C2N_DATA", "images")
+    run = train(feedforward, config=TrainConfig(epochs=1, validation_fraction=0.5), out=tmp_path / "run")
+    assert json.loads((run / "run.json").read_text())["data"] == str(tmp_path / "images")
+    monkeypatch.delenv("C2N_DATA")
+    monkeypatch.chdir("/")
+    assert evaluate(run)["trained_on_these_data"]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "raised"),
+    [(torch.OutOfMemoryError("CUDA out of memory\nmore"), TrainError), (RuntimeError("odd"), RuntimeError)],
+)
+def test_a_run_that_breaks_says_so(
+    trouble: Exception,
+    raised: type[Exception],
+    feedforward: Path,
+    few_faces: Dataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise trouble
+
+    monkeypatch.setattr(loop, "train_epoch", stop)
+    with pytest.raises(raised, match=str(trouble).partition("\n")[0]):
+        train(feedforward, data=few_faces, config=SHORT, out=tmp_path / "run")
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "failed"
+
+
+def test_the_audit_is_of_the_network_that_is_kept(dale: Path, few_faces: Dataset, tmp_path: Path) -> None:
+    config = SHORT.model_copy(update={"learning_rate": 0.3, "average": 0.9})
+    run = train(dale, data=few_faces, config=config, out=tmp_path / "run")
+    record = json.loads((run / "run.json").read_text())
+    kept = json.loads(json.dumps(examine(c2n.load(run), quick=True)))
+    assert record["audit"]["after"] == kept != record["audit"]["before"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda run: run["config"].update(epochs=0), r"cannot go on\n  where:  .*run.json: config.epochs\n  found:  0"),
+        (lambda run: run.pop("status"), r"this run is damaged\n  where:  .*run.json\n  found:  no status"),
+    ],
+)
+def test_a_damaged_record_is_one_error(
+    change: Callable[[dict], object], message: str, feedforward: Path, few_faces: Dataset, tmp_path: Path
+) -> None:
+    run = train(feedforward, data=few_faces, config=TrainConfig(epochs=1), out=tmp_path / "run")
+    record = json.loads((run / "run.json").read_text())
+    change(record)
+    (run / "run.json").write_text(json.dumps(record))
+    with pytest.raises(TrainError, match=message):
+        train(resume=run, data=few_faces)
+
+
+def test_a_log_of_long_epochs_is_not_silent(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    with Progress(3, 4, done=4) as progress:
+        for _ in range(3):
+            now[0] += 100.0
+            progress.step(loss=1.5, images=64)
+    assert capsys.readouterr().err.splitlines()[-1] == "epoch 2/3, 50% of it: loss 1.500, 1 images/s"
