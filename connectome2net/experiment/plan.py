@@ -233,12 +233,12 @@ def _check_names(plan: Plan, where: str) -> None:
         raise ExperimentError("two variants have one name", where=where, found=twice[0], fix="rename one")
     designed = [variant for variant in plan.variants if variant.factors]
     for variant in designed:
-        if variant.factors.keys() != (wanted := designed[0].factors.keys()):
+        if variant.factors.keys() != designed[0].factors.keys():
             raise ExperimentError(
                 "variants of a design have the same factors",
                 where=f"{where}: variant {variant.name!r}: factors",
                 found=", ".join(variant.factors),
-                wanted=f"{', '.join(wanted)}, as {designed[0].name!r}",
+                wanted=f"{', '.join(designed[0].factors)}, as {designed[0].name!r}",
             )
     if len(set(plan.seeds)) < len(plan.seeds):
         raise ExperimentError("a seed is there twice", where=f"{where}: seeds", found=list(plan.seeds))
