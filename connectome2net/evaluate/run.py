@@ -8,7 +8,6 @@ Enters: a run folder and images. Leaves: metrics, also as evaluation.json in the
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -90,9 +89,7 @@ def evaluate(
     data = _images(folder, record, model, data)
     is_own = data.digest == record["dataset"]["digest"]
     images = data.test if part == "test" else data.validation
-    learned_N = None if is_own else _learned(record, size=images.image_NHW.shape[1])
-    if learned_N is not None:
-        images = replace(images, leaked_N=np.isin(hash_pixels(images.image_NHW), learned_N))
+    leaked_N = images.leaked_N if is_own else _find_leaks(images, record)
     logits_NK = predict(model, images)
     if wrong := int((~logits_NK.isfinite()).any(1).sum()):
         found, fix = f"{wrong:,} of {len(images):,} {part} images", "train again, with a lower learning rate"
@@ -108,7 +105,7 @@ def evaluate(
         "best_epoch": record.get("best_epoch"),
         "seed": record["config"]["seed"],
         "part": part,
-        **_selections(logits_NK, images, data, part, leaks=is_own or learned_N is not None),
+        **_selections(logits_NK, images, data, part, leaked_N),
         "audit": examine(model, quick=True),
     }
     if (record["config"]["augmentation"] or {}).get("flip") and not is_reservoir(model):
@@ -153,15 +150,20 @@ def _open(data: str | Path | None, record: dict[str, Any], *, size: int) -> Data
     return open_dataset(data, size=size, **reading)
 
 
-def _learned(record: dict[str, Any], *, size: int) -> NDArray[np.uint64] | None:
-    """Return the hashes of the images that a run learned from or was chosen on; None where they are not to be found."""
+def _find_leaks(images: ImageSet, record: dict[str, Any]) -> NDArray[np.bool_] | None:
+    """Return which of other images are among those that the run learned from or was chosen on.
+
+    Returns:
+        (N,) flags; None where the run's own images are not to be found.
+    """
     try:
-        own = _open(record["data"], record, size=size)
+        own = _open(record["data"], record, size=images.image_NHW.shape[1])
     except DataError:
         return None
     if own.digest != record["dataset"]["digest"]:
         return None
-    return hash_pixels(np.concatenate([own.train.image_NHW, own.validation.image_NHW]))
+    learned_N = hash_pixels(np.concatenate([own.train.image_NHW, own.validation.image_NHW]))
+    return np.isin(hash_pixels(images.image_NHW), learned_N)
 
 
 def _measured_before(path: Path, result: dict[str, Any]) -> dict[str, Any]:
@@ -185,15 +187,17 @@ def _write_tables(
         write_table(folder / "activity.parquet", activity_table(model, mean_activity(model, images)))
 
 
-def _selections(logits_NK: Tensor, images: ImageSet, data: Dataset, part: Part, *, leaks: bool) -> dict[str, Any]:
-    """Return the metrics of all images, of those that leak from nowhere, and of each part of the source.
+def _selections(
+    logits_NK: Tensor, images: ImageSet, data: Dataset, part: Part, leaked_N: NDArray[np.bool_] | None
+) -> dict[str, Any]:
+    """Return the metrics of all images, of those that do not leak, where that is known, and of each part of the source.
 
     Args:
         logits_NK: answers.
         images: what was answered.
         data: its classes and parts.
         part: what all images are called.
-        leaks: it is known which images the run has learned from.
+        leaked_N: which images the run has learned from; None where that is not known.
     """
     label_N = torch.from_numpy(images.label_N)
 
@@ -201,14 +205,10 @@ def _selections(logits_NK: Tensor, images: ImageSet, data: Dataset, part: Part, 
         chosen = torch.from_numpy(keep)
         return classification_metrics(logits_NK[chosen], label_N[chosen], data.classes)
 
-    everything = images.label_N >= 0
+    found = {part: metrics(images.label_N >= 0)}
+    if leaked_N is not None:
+        found["without_leaked"] = metrics(~leaked_N)
+        found["without_leaked_or_blank"] = metrics(~leaked_N & ~images.blank_N)
     parts = sorted(set(images.part_N.tolist()), key=data.test_name.find)
-    fresh = {
-        "without_leaked": metrics(~images.leaked_N),
-        "without_leaked_or_blank": metrics(~images.leaked_N & ~images.blank_N),
-    }
-    return {
-        part: metrics(everything),
-        **(fresh if leaks else {}),
-        "parts": {name: metrics(images.part_N == name) for name in parts} if len(parts) > 1 else {},
-    }
+    found["parts"] = {name: metrics(images.part_N == name) for name in parts} if len(parts) > 1 else {}
+    return found

@@ -18,12 +18,10 @@ import torch
 from connectome2net.experiment.draw import compile_drawn, draw
 from connectome2net.experiment.prepare import Experiment
 from connectome2net.experiment.state import State
-from connectome2net.load import load
-from connectome2net.runtime.device import find_device
-from connectome2net.runtime.encode import set_precision
 from connectome2net.train.epoch import Placed, train_epoch
 from connectome2net.train.progress import Progress
 from connectome2net.train.schedule import make_optimiser
+from connectome2net.train.training import load_network
 
 STEPS: Final = 6
 COLD: Final = 3
@@ -73,11 +71,10 @@ def _measured(experiment: Experiment) -> float:
     plan = experiment.plan
     variant = next(item for item in experiment.variants if item.change.name == plan.reference)
     config, front_end = variant.config, variant.spec.network.front_end
-    drawn, device = draw(variant.spec, variant.change, seed=plan.seeds[0]), find_device(config.device)
+    drawn = draw(variant.spec, variant.change, seed=plan.seeds[0])
     with tempfile.TemporaryDirectory() as folder:
-        model = load(compile_drawn(drawn, variant.change, out=Path(folder) / "compiled")).to(device)
-    set_precision(model, config.precision)
-    count, clock = (COLD + STEPS) * config.batch, _Clock()
+        model = load_network(compile_drawn(drawn, variant.change, out=Path(folder) / "compiled"), config)
+    count, clock, device = (COLD + STEPS) * config.batch, _Clock(), next(model.parameters()).device
     noise_BHW = torch.randint(256, (count, front_end.height, front_end.width), dtype=torch.uint8, device=device)
     label_B = torch.zeros(count, dtype=torch.long, device=device)
     images = Placed(noise_BHW, label_B, label_B)

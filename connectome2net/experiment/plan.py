@@ -165,6 +165,7 @@ def make_plan(content: dict[str, Any], *, where: str = "the plan", quick: bool =
     _check_names(plan, where)
     for variant in plan.variants:
         check_control(variant, f"{where}: variant {variant.name!r}")
+    _check_factors(plan, where)
     _check_images(plan, where)
     if quick and plan.quick.variants:
         kept = tuple(variant for variant in plan.variants if variant.name in plan.quick.variants)
@@ -231,15 +232,6 @@ def _check_names(plan: Plan, where: str) -> None:
         raise ExperimentError("a plan without variants", where=where, fix="add a table [[variant]]")
     if twice := [name for name, times in Counter(names).items() if times > 1]:
         raise ExperimentError("two variants have one name", where=where, found=twice[0], fix="rename one")
-    designed = [variant for variant in plan.variants if variant.factors]
-    for variant in designed:
-        if variant.factors.keys() != designed[0].factors.keys():
-            raise ExperimentError(
-                "variants of a design have the same factors",
-                where=f"{where}: variant {variant.name!r}: factors",
-                found=", ".join(variant.factors),
-                wanted=f"{', '.join(designed[0].factors)}, as {designed[0].name!r}",
-            )
     if len(set(plan.seeds)) < len(plan.seeds):
         raise ExperimentError("a seed is there twice", where=f"{where}: seeds", found=list(plan.seeds))
     named = {"reference": [plan.reference], "quick.variants": plan.quick.variants}
@@ -266,6 +258,18 @@ def _check_names(plan: Plan, where: str) -> None:
                 found=item.gap_to,
                 wanted=", ".join(name for name in names if compared[name] and name != item.name),
                 fix="leave `gap_to` out, or give both variants a `reference` of their own",
+            )
+
+
+def _check_factors(plan: Plan, where: str) -> None:
+    designed = [variant for variant in plan.variants if variant.factors]
+    for variant in designed:
+        if variant.factors.keys() != designed[0].factors.keys():
+            raise ExperimentError(
+                "variants of a design have the same factors",
+                where=f"{where}: variant {variant.name!r}: factors",
+                found=", ".join(variant.factors),
+                wanted=f"{', '.join(designed[0].factors)}, as {designed[0].name!r}",
             )
 
 

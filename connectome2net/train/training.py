@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors.torch import load as load_tensors
 from torch import nn, optim
 
@@ -152,7 +153,7 @@ def start(
     """Make a run folder for a compiled network and return its training; arguments as of ``train``."""
     data = locate_images(data)
     dataset = _open(data, config, compiled)
-    model = _load(compiled, config, dataset, trust, processes)
+    model = load_network(compiled, config, classes=len(dataset.classes), trust=trust, device=processes.device)
     if is_reservoir(model):
         warn_of_ignored(config)
     folder = new_run(out)
@@ -182,15 +183,32 @@ def resume(folder: Path, data: str | Path | Dataset | None, trust: bool, process
             wanted=f"{run['dataset']['name']}, {run['dataset']['train']:,}, digest {run['dataset']['digest'][:12]}",
             fix="give the same images with --data, or start a new run",
         )
-    model = _load(folder / "compiled", config, dataset, trust, processes)
+    model = load_network(
+        folder / "compiled", config, classes=len(dataset.classes), trust=trust, device=processes.device
+    )
     training = Training(folder, run, config, model, make_optimiser(model, config), dataset, processes)
     training.go_on()
     return training
 
 
-def _load(compiled: Path, config: TrainConfig, dataset: Dataset, trust: bool, processes: Processes) -> nn.Module:
-    device = processes.device or find_device(config.device)
-    model = load(compiled, seed=config.seed, classes=len(dataset.classes), trust=trust).to(device)
+def load_network(
+    compiled: Path,
+    config: TrainConfig,
+    *,
+    classes: int | None = None,
+    trust: bool = False,
+    device: torch.device | None = None,
+) -> nn.Module:
+    """Return a fresh network as settings want it to be trained.
+
+    Args:
+        compiled: a compiled folder.
+        config: its seed, device, backend and precision.
+        classes: of the images; by default those of the spec.
+        trust: run a model.py that was changed by hand.
+        device: instead of that of the settings.
+    """
+    model = load(compiled, seed=config.seed, classes=classes, trust=trust).to(device or find_device(config.device))
     set_backends(model, config.backend)
     set_precision(model, config.precision)
     return model

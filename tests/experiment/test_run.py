@@ -20,7 +20,6 @@ from safetensors.torch import load_file
 from small_experiment import PLAN, record_of, write_images
 
 from connectome2net.errors import DataError, ExperimentError, TrainError
-from connectome2net.experiment import estimate as estimate_module
 from connectome2net.experiment import run as run_module
 from connectome2net.experiment import work
 from connectome2net.experiment.estimate import estimate
@@ -32,6 +31,7 @@ from connectome2net.experiment.state import is_evaluated, state_of
 from connectome2net.spec import digest_document, make_spec, read_spec, write_spec
 from connectome2net.tasks import Dataset, open_dataset
 from connectome2net.tasks.augmentation import Augmentation
+from connectome2net.train import training as training_module
 from connectome2net.train.training import Training
 
 
@@ -493,7 +493,7 @@ def test_the_time_is_that_of_training_itself(
     monkeypatch.setattr(
         Augmentation, "__call__", lambda self, images: said.append(len(images)) or augment(self, images)
     )
-    monkeypatch.setattr(estimate_module, "set_precision", lambda _, precision: said.append(precision))
+    monkeypatch.setattr(training_module, "set_precision", lambda _, precision: said.append(precision))
     plan = PLAN | {"train": PLAN["train"] | {"precision": "bf16"}}
     estimate(prepare(plan, spec=twelve_cells("feedforward"), data=few_faces, out=tmp_path), jobs=1)
     assert said == ["bf16"] + [PLAN["train"]["batch"]] * 9
