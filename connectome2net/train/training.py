@@ -165,7 +165,7 @@ def start(
         write_json(folder / "run.json", run)
         (folder / STARTING).unlink()
     except BaseException:
-        shutil.rmtree(folder)
+        shutil.rmtree(folder, ignore_errors=True)
         raise
     return Training(folder, run, config, model, make_optimiser(model, config), dataset, processes)
 
