@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import shutil
 import sys
 from collections import Counter
 from pathlib import Path
@@ -94,6 +95,13 @@ def load(
     model.cell_index = arrays["cell_index"].numpy()  # type: ignore[assignment]
     set_backends(model, backend)
     return model
+
+
+def copy_compiled(source: Path, target: Path) -> None:
+    """Copy the files of a compiled network, and nothing that lies beside them, into a folder that is made."""
+    target.mkdir()
+    for name in ("model.py", "weights.safetensors", "program.json"):
+        shutil.copy2(source / name, target / name)
 
 
 def set_backends(model: nn.Module, backend: str) -> None:

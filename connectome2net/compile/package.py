@@ -37,14 +37,15 @@ def compile_spec(spec: Spec | str | Path, *, out: str | Path = "compiled", force
     Args:
         spec: a valid spec, or the path of spec.json.
         out: the folder to write; a compiled folder that lies there is replaced.
-        force: replace it although its model.py was changed by hand.
+        force: replace it although its model.py is not what the compiler writes.
 
     Returns:
         The folder.
 
     Raises:
         SpecError: the spec is not valid.
-        CompileError: it cannot be lowered, or ``out`` holds something else, or a model.py that was changed by hand.
+        CompileError: it cannot be lowered, or ``out`` holds something else, or a model.py that the compiler
+            has not written.
     """
     spec = spec if isinstance(spec, Spec) else read_spec(spec)
     out = free_folder(out, force=force)
@@ -56,29 +57,33 @@ def free_folder(out: str | Path, *, force: bool = False) -> Path:
 
     Args:
         out: the folder.
-        force: a model.py that was changed by hand may be replaced too.
+        force: a model.py that the compiler has not written may be replaced too.
 
     Raises:
         CompileError: something else lies there.
     """
     out, fix = Path(out), "choose another folder with --out"
-    ours = {*PARTS, *(f".{name}.part" for name in PARTS)}  # what a compilation that was stopped leaves, too
+    was_stopped = (out / f".{PARTS[-1]}.part").exists()  # a compilation, between its first file and its last
+    ours = {*(f".{name}.part" for name in PARTS), *(PARTS if was_stopped else ())}
     others = out.exists() and (not out.is_dir() or {path.name for path in out.iterdir()} - ours)
     if others and not (out / "program.json").is_file():
         raise CompileError("something else lies here", where=out, wanted="no file or a compiled folder", fix=fix)
-    if not force and _was_edited(out):
-        what, wanted = "model.py was changed by hand", "the text that program.json stands for"
+    if not (force or was_stopped) and _was_edited(out):
+        what, wanted = "model.py is not what the compiler writes", "the text that program.json stands for"
         raise CompileError(what, where=out / "model.py", wanted=wanted, fix=f"{fix}, or write over it with --force")
     return out
 
 
 def _was_edited(folder: Path) -> bool:
-    """Tell whether a model.py is another than its program.json stands for."""
-    try:
-        content, text = (folder / "program.json").read_bytes(), (folder / "model.py").read_bytes()
-        return text != emit(form_of(content).model_validate_json(content)).encode()
-    except (FileNotFoundError, ValidationError):
+    """Tell whether there is a model.py that is another than its program.json stands for, as far as that can be read."""
+    program, model = folder / "program.json", folder / "model.py"
+    if not (program.is_file() and model.is_file()):
         return False
+    content = program.read_bytes()
+    try:
+        return model.read_bytes() != emit(form_of(content).model_validate_json(content)).encode()
+    except ValidationError:
+        return True
 
 
 def write_compiled(program: Program | Conventional, arrays: Arrays, out: Path) -> Path:

@@ -53,15 +53,15 @@ def compile_reference(
         kind: ``linear``, ``mlp`` or ``cnn``.
         out: the folder to write; a compiled folder that lies there is replaced.
         parameters: how many trainable parameters a mlp or a cnn has, to 2 %; by default those of the spec's network.
-        force: replace it although its model.py was changed by hand.
+        force: replace it although its model.py is not what the compiler writes.
 
     Returns:
         The folder.
 
     Raises:
         SpecError: the spec is not valid.
-        CompileError: there is no such network of that size, or ``out`` holds something else, or a model.py that was
-            changed by hand.
+        CompileError: there is no such network of that size, or ``out`` holds something else, or a model.py that the
+            compiler has not written.
     """
     spec = spec if isinstance(spec, Spec) else read_spec(spec)
     out = free_folder(out, force=force)

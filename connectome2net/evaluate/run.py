@@ -29,7 +29,7 @@ from connectome2net.tasks import Dataset, ImageSet, open_dataset
 from connectome2net.tasks.dataset import hash_pixels
 from connectome2net.train.checkpoint import write_json
 from connectome2net.train.ridge import is_reservoir
-from connectome2net.train.run import read_run
+from connectome2net.train.run import images_of, read_run
 
 Part = Literal["test", "validation"]
 FILES = {"test": "evaluation.json", "validation": "validation.json"}
@@ -130,7 +130,7 @@ def _images(folder: Path, record: dict[str, Any], model: nn.Module, data: str | 
     """
     program: Any = model.program
     if not isinstance(data, Dataset):
-        data = _open(data if data is not None else record["data"], record, size=program.height)
+        data = _open(data if data is not None else images_of(record), record, size=program.height)
     if list(data.classes) != record["classes"]:
         raise EvaluateError(
             "these images have other classes than the run",
@@ -157,7 +157,7 @@ def _find_leaks(images: ImageSet, record: dict[str, Any]) -> NDArray[np.bool_] |
         (N,) flags; None where the run's own images are not to be found.
     """
     try:
-        own = _open(record["data"], record, size=images.image_NHW.shape[1])
+        own = _open(images_of(record), record, size=images.image_NHW.shape[1])
     except DataError:
         return None
     if own.digest != record["dataset"]["digest"]:
@@ -168,11 +168,12 @@ def _find_leaks(images: ImageSet, record: dict[str, Any]) -> NDArray[np.bool_] |
 
 def _measured_before(path: Path, result: dict[str, Any]) -> dict[str, Any]:
     """Return the robustness that a file has of the same network."""
-    if not path.is_file():
+    try:
+        before = json.loads(path.read_bytes())
+        same = all(before[key] == result[key] for key in ("status", "best_epoch", "trained_on_these_data"))
+        return {"robustness": before["robustness"]} if same else {}
+    except (OSError, ValueError, LookupError, TypeError):  # there is none, or it is damaged
         return {}
-    before = json.loads(path.read_bytes())
-    same = all(before.get(key) == result[key] for key in ("status", "best_epoch", "trained_on_these_data"))
-    return {"robustness": before["robustness"]} if same and "robustness" in before else {}
 
 
 def _write_tables(

@@ -35,7 +35,8 @@ class Change(BaseModel):
         fraction: of edges; of some controls.
         cells: size of the control ``dense-core``; by default such that it has as many trainable parameters as the base.
         weights: of a control: as many of each magnitude as before, or normalised again.
-        optional: leave the variant out, and say so, where it cannot be made of the spec.
+        optional: leave the variant out, and say so, where it cannot be made of the spec; not one that others are
+            compared with.
         network: a conventional network in the place of the column, with as many trainable parameters.
         train: settings of training on top of the plan's.
         reference: another variant than the plan's that this one is compared with.
@@ -120,6 +121,9 @@ def check_control(variant: Change, where: str) -> None:
         raise ExperimentError(
             "there is no such control", where=where, found=variant.null, wanted=", ".join(NULLS), fix=fix
         )
+    if variant.null is None and "weights" in variant.model_fields_set and not variant.factors:
+        found, fix = f"weights = {variant.weights!r}", "leave `weights` out, or name a `null`"
+        raise ExperimentError("nothing here takes weights", where=where, found=found, fix=fix)
     takes = NULLS[variant.null].takes if variant.null is not None else ()
     for key in ("fraction", "cells"):
         given = getattr(variant, key) is not None

@@ -5,7 +5,8 @@ Enters: a plan, specs, images. Leaves: an ``Experiment``: its variants, checked 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -113,19 +114,7 @@ def prepare(
     whole = whole.model_copy(update={"seeds": tuple(range(seeds))}) if seeds else whole
     whole, bases = _open_specs(whole, spec)
     homes = {name: f"specs/{digest_document(base.document)[:12]}" for name, base in bases.items()} | {None: "spec"}
-    # All changes first, because they take no time; then a graph of each control.
-    specs = [changed_spec(bases[change.spec], change) for change in whole.variants]
-    named = {whole.reference, *(name for item in whole.variants for name in (item.reference, item.gap_to))}
-    made: list[Variant] = []
-    left_out: dict[str, str] = {}
-    for change, spec in zip(whole.variants, specs, strict=True):
-        try:
-            made.append(_variant(whole, change, spec, homes[change.spec], epochs=epochs, device=device))
-        except ExperimentError as error:
-            if not change.optional or change.name in named:
-                raise
-            left_out[change.name] = str(error.__cause__ or error).partition("\n")[0]
-    variants = tuple(made)
+    variants, left_out = _make_variants(whole, bases, homes, epochs=epochs, device=device)
     images = locate_images(data if data is not None else whole.data)
     folder = Path(out or EXPERIMENTS / whole.name).absolute()
     runs = tuple(
@@ -143,6 +132,33 @@ def prepare(
         runs=runs,
         data=_facts(_opened(images, variants[0]), images),
     )
+
+
+def _make_variants(
+    plan: Plan, bases: Bases, homes: Mapping[str | None, str], **how: Any
+) -> tuple[tuple[Variant, ...], dict[str, str]]:
+    """Return the variants, and the optional ones that cannot be made, each with its reason."""
+    named = {plan.reference, *(name for item in plan.variants for name in (item.reference, item.gap_to))}
+    left_out: dict[str, str] = {}
+
+    @contextmanager
+    def unless_optional(change: Change) -> Iterator[None]:
+        try:
+            yield
+        except ExperimentError as error:
+            if not change.optional or change.name in named:
+                raise
+            left_out[change.name] = str(error.__cause__ or error).partition("\n")[0]
+
+    # All changes first, because they take no time; then a graph of each control.
+    specs, made = {}, []
+    for change in plan.variants:
+        with unless_optional(change):
+            specs[change.name] = changed_spec(bases[change.spec], change)
+    for change in (item for item in plan.variants if item.name in specs):
+        with unless_optional(change):
+            made.append(_variant(plan, change, specs[change.name], homes[change.spec], **how))
+    return tuple(made), left_out
 
 
 def _open_specs(plan: Plan, given: AnySpec | Sequence[AnySpec] | None) -> tuple[Plan, Bases]:

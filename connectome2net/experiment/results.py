@@ -76,13 +76,14 @@ def summarise_experiment(folder: str | Path) -> dict[str, Any]:
     compared = _compare(record, trials)
     observed = _observations(record, trials)
     planned = effects(observed)
-    seeds = [item["n"] for item in compared if item["n"]] + ([len({run.seed for run in observed})] if planned else [])
+    blocks = len({run.seed for run in observed})
+    seeds = [item["n"] for item in compared if item["n"]] + ([blocks] if planned else [])
     conclusion = [
         *say_weight(
             min(seeds, default=None), failed=status["failed"], unfinished=status["waiting"] + status["running"]
         ),
         *say_together(compared),
-        *(say_effects(planned) if any(item.get("factors") for item in record["variants"]) else []),
+        *(say_effects(planned, seeds=blocks) if any(item.get("factors") for item in record["variants"]) else []),
     ]
     results = {
         "format": FORMAT,

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -80,24 +80,26 @@ def carry_out_all(experiment: Experiment, *, jobs: int | None = None, dask: str 
     with _alone_in(folder):
         (folder / RESULTS).unlink(missing_ok=True)  # of the plan as it was; none is shown under another
         begin(experiment)
-        summarise_experiment(folder)
+        _summarise_so_far(folder)
         waiting = [task for task in experiment.tasks if task.state().status != "finished"]
         try:
             with Watch(experiment.tasks):
                 for _ in _in_parallel(waiting, jobs=jobs, dask=dask):
-                    _write_down(experiment)
+                    write_record(experiment)
+                    _summarise_so_far(folder)
         except KeyboardInterrupt as stop:
             stop.add_note(f"To go on, {AGAIN}.")
             raise
         finally:
-            _write_down(experiment)
+            write_record(experiment)
+            summarise_experiment(folder)
     return folder
 
 
-def _write_down(experiment: Experiment) -> None:
-    """Write how far all runs are, and what follows so far."""
-    write_record(experiment)
-    summarise_experiment(experiment.folder)
+def _summarise_so_far(folder: Path) -> None:
+    """Write what follows so far; a damaged file of one run keeps no other from being made, and is told at the end."""
+    with suppress(ExperimentError):
+        summarise_experiment(folder)
 
 
 @contextmanager

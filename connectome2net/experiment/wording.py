@@ -96,11 +96,8 @@ def say_together(comparisons: Sequence[Mapping[str, Any]]) -> list[str]:
             said.append(f"By itself, but not after the correction, a difference was seen: {_sizes(alone)}.")
         if rest := [item for item in rest if item not in alone]:
             widest = max(max(abs(item["low"]), abs(item["high"])) for item in rest)
-            enough = all(item["n"] >= ENOUGH_SEEDS for item in rest)
-            limit = (
-                f"none of them is beyond +-{_amount(widest)}" if enough else f"intervals reach to +-{_amount(widest)}"
-            )
-            said.append(f"No difference to {reference} was seen for {_names(rest)}; {limit} (95 %, each alone).")
+            limit = _limit(widest, min(item["n"] for item in rest))
+            said.append(f"No difference to {reference} was seen for {_names(rest)}; {limit}.")
         said += [item["sentence"] for item in own if item["p_corrected"] is None]
     return said
 
@@ -137,8 +134,13 @@ def say_weight(seeds: int | None, *, failed: int, unfinished: int) -> list[str]:
     return said
 
 
-def say_effects(effects: Sequence[Effect]) -> list[str]:
-    """Return which effects of a factorial experiment were seen, the largest first, and how many were not."""
+def say_effects(effects: Sequence[Effect], *, seeds: int) -> list[str]:
+    """Return which effects of a factorial experiment were seen, the largest first, and how many were not.
+
+    Args:
+        effects: as estimated.
+        seeds: of the runs; few allow no bound.
+    """
     if not effects:
         return ["The effects of the factors are not known: the runs that have finished do not determine them."]
     known = [effect for effect in effects if effect.p_corrected is not None]
@@ -147,13 +149,20 @@ def say_effects(effects: Sequence[Effect]) -> list[str]:
     seen = [effect for effect in known if effect.p_corrected is not None and effect.p_corrected < LEVEL]
     said = [_say_effect(effect) for effect in sorted(seen, key=lambda effect: -abs(effect.effect))]
     rest = [effect for effect in known if effect not in seen]
-    if rest:
-        widest = max(max(abs(effect.low or 0.0), abs(effect.high or 0.0)) for effect in rest)
-        said.append(
-            f"{len(rest)} of {len(known)} effects were not seen (Holm); none of them is beyond "
-            f"+-{_amount(widest)} (95 % intervals, each alone)."
-        )
+    alone = [effect for effect in rest if not (effect.low or 0.0) <= 0 <= (effect.high or 0.0)]
+    if alone:
+        names = ", ".join(f"{' x '.join(effect.term)} {_side(effect.effect)}" for effect in alone)
+        said.append(f"By themselves, but not after the correction, effects were seen: {names}.")
+    if rest := [effect for effect in rest if effect not in alone]:
+        limit = _limit(max(max(abs(effect.low or 0.0), abs(effect.high or 0.0)) for effect in rest), seeds)
+        said.append(f"{len(rest)} of {len(known)} effects were not seen; {limit}.")
     return said
+
+
+def _limit(widest: float, seeds: int) -> str:
+    """Return how far intervals reach; a bound where there are seeds enough."""
+    reach = "none of them is beyond" if seeds >= ENOUGH_SEEDS else "intervals reach to"
+    return f"{reach} +-{_amount(widest)} (95 %, each alone)"
 
 
 def _say_effect(effect: Effect) -> str:

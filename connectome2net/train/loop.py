@@ -18,10 +18,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from connectome2net.errors import TrainError
 from connectome2net.runtime.allocator import keep_freed_memory
+from connectome2net.runtime.device import memory_told
 from connectome2net.tasks import Dataset
 from connectome2net.train.board import Board, check_tensorboard
 from connectome2net.train.config import TrainConfig
@@ -97,17 +95,14 @@ def _learn(training: Training, *, quiet: bool) -> None:
     """Train until the end, whatever it is, and write it down."""
     keep_freed_memory()
     try:
-        if not is_reservoir(training.model):
-            _run_epochs(training, quiet=quiet or training.processes.rank > 0)
-        elif training.processes.rank == 0:
-            _solve(training)
+        with memory_told():
+            if not is_reservoir(training.model):
+                _run_epochs(training, quiet=quiet or training.processes.rank > 0)
+            elif training.processes.rank == 0:
+                _solve(training)
     except KeyboardInterrupt as stop:
         training.interrupt(stop)
         raise
-    except torch.OutOfMemoryError as error:
-        training.fail()
-        fix = "a smaller `batch`, a `checkpoint` in the schedule of the network, or another device"
-        raise TrainError("the memory of the device is full", found=str(error).partition("\n")[0], fix=fix) from error
     except Exception:
         training.fail()
         raise

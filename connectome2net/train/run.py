@@ -9,6 +9,7 @@ import hashlib
 import json
 import platform
 import shutil
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from connectome2net.errors import TrainError
 from connectome2net.inside import examine
 from connectome2net.load import parameter_counts
 from connectome2net.runtime.sparse import Projection
-from connectome2net.tasks import Dataset
+from connectome2net.tasks import SYNTHETIC, Dataset, find_images, locate_images
 from connectome2net.train.config import TrainConfig
 
 RUNS = Path("runs")
@@ -64,6 +65,21 @@ def _unfinished(folder: Path) -> bool:
     return (folder / STARTING).is_file() and not (folder / "run.json").is_file()
 
 
+def give_up(folder: Path, *, keep: bool) -> None:
+    """Take away what a run has left that could not begin.
+
+    Args:
+        folder: of the run.
+        keep: it is the user's, who may have other things in there.
+    """
+    shutil.rmtree(folder / "compiled", ignore_errors=True)
+    for name in ("run.json", STARTING):
+        (folder / name).unlink(missing_ok=True)
+    if not keep:
+        with suppress(OSError):
+            folder.rmdir()
+
+
 def newest_run() -> Path:
     """Return the run under ``runs/`` that was written to last.
 
@@ -76,7 +92,9 @@ def newest_run() -> Path:
     return max(runs, key=lambda path: path.stat().st_mtime_ns).parent
 
 
-def describe(folder: Path, model: nn.Module, config: TrainConfig, dataset: Dataset, *, data: object) -> dict[str, Any]:
+def describe(
+    folder: Path, model: nn.Module, config: TrainConfig, dataset: Dataset, *, data: str | Path | Dataset | None
+) -> dict[str, Any]:
     """Return the record of a run that is about to start."""
     program: Any = model.program
     return {
@@ -91,7 +109,8 @@ def describe(folder: Path, model: nn.Module, config: TrainConfig, dataset: Datas
         "weights_sha256": program.weights_sha256,
         "learning": program.learning.model_dump() if program.learning else {"kind": "backpropagation"},
         "synthetic_column": program.origin.synthetic,
-        "data": None if data is None or isinstance(data, Dataset) else str(data),
+        "data": None if isinstance(data, Dataset) else str(find_images(data)),
+        "data_at": None if isinstance(data, Dataset) else locate_images(data),
         "dataset": {
             "name": dataset.name,
             "digest": dataset.digest,
@@ -133,6 +152,12 @@ def read_run(folder: Path) -> dict[str, Any]:
     if missing := [name for name in ("status", "classes", "config", "dataset") if name not in run]:
         raise TrainError("this run is damaged", where=path, found=f"no {missing[0]}", fix="train again")
     return run
+
+
+def images_of(run: dict[str, Any]) -> str | None:
+    """Return where the images of a run lie: where they lay, or, if they moved with it, as its command called them."""
+    at = run.get("data_at")
+    return at if at is not None and (at == SYNTHETIC or Path(at).exists()) else run["data"]
 
 
 def settings_of(folder: Path, run: dict[str, Any]) -> TrainConfig:

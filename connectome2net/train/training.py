@@ -9,7 +9,6 @@ metrics.jsonl and best.safetensors follow from it. They are written after it, an
 from __future__ import annotations
 
 import json
-import shutil
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,10 +20,10 @@ from torch import nn, optim
 
 from connectome2net.errors import TrainError
 from connectome2net.inside import examine
-from connectome2net.load import load, read_program, set_backends
-from connectome2net.runtime.device import find_device
+from connectome2net.load import copy_compiled, load, read_program, set_backends
+from connectome2net.runtime.device import find_device, memory_told
 from connectome2net.runtime.encode import set_precision
-from connectome2net.tasks import Dataset, locate_images, open_dataset
+from connectome2net.tasks import Dataset, open_dataset
 from connectome2net.train.average import Average
 from connectome2net.train.checkpoint import (
     load_checkpoint,
@@ -37,7 +36,7 @@ from connectome2net.train.config import TrainConfig
 from connectome2net.train.epoch import Placed, place
 from connectome2net.train.processes import ALONE, Processes
 from connectome2net.train.ridge import is_reservoir, warn_of_ignored
-from connectome2net.train.run import STARTING, describe, new_run, read_run, settings_of
+from connectome2net.train.run import STARTING, describe, give_up, images_of, new_run, read_run, settings_of
 from connectome2net.train.schedule import make_optimiser
 
 
@@ -151,30 +150,30 @@ def start(
     processes: Processes = ALONE,
 ) -> Training:
     """Make a run folder for a compiled network and return its training; arguments as of ``train``."""
-    data = locate_images(data)
     dataset = _open(data, config, compiled)
     model = load_network(compiled, config, classes=len(dataset.classes), trust=trust, device=processes.device)
     if is_reservoir(model):
         warn_of_ignored(config)
+    was_there = out is not None and Path(out).is_dir()
     folder = new_run(out)
     try:
-        (folder / "compiled").mkdir()
-        for part in (path for path in compiled.iterdir() if path.is_file()):  # no run that lies in there
-            shutil.copy2(part, folder / "compiled")
-        run = describe(folder, model, config, dataset, data=data)
+        with memory_told():
+            copy_compiled(compiled, folder / "compiled")
+            run = describe(folder, model, config, dataset, data=data)
+            training = Training(folder, run, config, model, make_optimiser(model, config), dataset, processes)
         write_json(folder / "run.json", run)
         (folder / STARTING).unlink()
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
+        give_up(folder, keep=was_there)
         raise
-    return Training(folder, run, config, model, make_optimiser(model, config), dataset, processes)
+    return training
 
 
 def resume(folder: Path, data: str | Path | Dataset | None, trust: bool, processes: Processes = ALONE) -> Training:
     """Return the training of a run folder as its last finished epoch left it; arguments as of ``train``."""
     run = read_run(folder)
     config = settings_of(folder, run)
-    dataset = _open(data if data is not None else run["data"], config, folder / "compiled")
+    dataset = _open(data if data is not None else images_of(run), config, folder / "compiled")
     if dataset.digest != run["dataset"]["digest"]:
         raise TrainError(
             "these are not the images of this run",

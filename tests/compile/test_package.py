@@ -97,10 +97,10 @@ def test_something_else_is_not_overwritten(kind: str, tmp_path: Path) -> None:
         out.write_text("ten years of work")
     else:
         out.mkdir()
-        (out / "thesis.tex").write_text("ten years of work")
+        (out / "model.py").write_text("ten years of work")
     with pytest.raises(CompileError, match=r"(?s)something else lies here.*thesis.*choose another folder with --out"):
         compile_spec(twelve_cells(), out=out)
-    assert (out if kind == "file" else out / "thesis.tex").read_text() == "ten years of work"
+    assert (out if kind == "file" else out / "model.py").read_text() == "ten years of work"
 
 
 def test_an_invalid_spec_leaves_nothing(tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_a_model_that_was_changed_by_hand_is_not_written_over(reference: str | N
     model = tmp_path / "model.py"
     text = model.read_text()
     model.write_text(f"{text}# mine\n")
-    with pytest.raises(CompileError, match=r"changed by hand\n  where:  .*model.py\n(.|\n)*--force"):
+    with pytest.raises(CompileError, match=r"not what the compiler writes\n  where:  .*model.py\n(.|\n)*--force"):
         build()
     assert model.read_text() == f"{text}# mine\n"
     build(force=True)
@@ -145,6 +145,17 @@ def test_a_compilation_that_was_stopped_is_no_obstacle(tmp_path: Path, monkeypat
         compile_spec(twelve_cells(), out=out)
     monkeypatch.undo()
     assert not list(out.iterdir())
-    (out / ".model.py.part").write_text("half")  # kill -9, before and between the renames
-    (out / "weights.safetensors").write_bytes(b"half")
+    (out / ".model.py.part").write_text("half")  # kill -9, before the renames
     assert contents(compile_spec(twelve_cells(), out=out)) == contents(whole)
+    (out / "program.json").rename(out / ".program.json.part")  # between them, in a new folder
+    assert contents(compile_spec(twelve_cells(), out=out)) == contents(whole)
+    (out / ".program.json.part").write_text("{")  # between them, in an old one: model.py is new, program.json is not
+    (out / "model.py").write_text("new")
+    assert contents(compile_spec(twelve_cells(), out=out)) == contents(whole)
+
+
+def test_a_model_beside_a_damaged_program_may_be_somebodys(tmp_path: Path) -> None:
+    compile_spec(twelve_cells(), out=tmp_path)
+    (tmp_path / "program.json").write_text("{")
+    with pytest.raises(CompileError, match="not what the compiler writes"):
+        compile_spec(twelve_cells(), out=tmp_path)

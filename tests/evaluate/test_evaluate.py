@@ -168,6 +168,8 @@ def test_robustness_that_was_measured_stays(trained: Path, data: Dataset) -> Non
     path = trained / "evaluation.json"
     path.write_text(json.dumps(whole | {"best_epoch": 7}))
     assert "robustness" not in evaluate(trained, data=data)
+    path.write_text("{")  # a damaged file is mended by what wrote it
+    assert evaluate(trained, data=data)["test"] == whole["test"]
 
 
 def test_other_classes_are_refused(trained: Path, data: Dataset) -> None:

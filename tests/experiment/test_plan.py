@@ -102,6 +102,7 @@ def test_settings_of_a_variant_overrule_those_of_the_plan_and_the_command_line_b
         (with_variant(null="degre"), r"no such control(.|\n)*variant 'odd'(.|\n)*degre\n(.|\n)*did you mean degree"),
         (with_variant(null="remove"), r"remove needs fraction(.|\n)*variant 'odd'(.|\n)*fraction = "),
         (with_variant(null="degree", fraction=0.2), r"nothing here takes fraction(.|\n)*variant 'odd'"),
+        (with_variant(subset=0.5, weights="matched"), r"nothing here takes weights(.|\n)*variant 'odd'(.|\n)*matched"),
         (with_variant(cells=5), r"nothing here takes cells(.|\n)*variant 'odd'"),
         (with_variant(network="cnn", null="degree"), r"no edges to rewire(.|\n)*cnn and degree"),
         (with_variant(network="rnn"), r"a value does not fit(.|\n)*variant 'odd': network\n(.|\n)*'mlp'"),

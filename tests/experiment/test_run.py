@@ -401,11 +401,25 @@ def test_an_evaluation_of_something_else_counts_for_nothing(other: dict[str, Any
     assert state_of(run, part="test").status == "running"
 
 
+def test_a_damaged_run_keeps_no_other_from_being_made(whole: Path, few_faces: Dataset, tmp_path: Path) -> None:
+    folder = tmp_path / "x"
+    shutil.copytree(whole, folder)
+    (folder / record_of(whole)["runs"][0]["folder"] / "predictions.parquet").unlink()
+    with pytest.raises(ExperimentError, match="predictions cannot be read"):
+        small(few_faces, folder, plan=PLAN | {"seeds": 3})
+    assert [run["status"] for run in record_of(folder)["runs"]] == ["finished"] * 9
+
+
 def test_an_optional_variant_is_left_out_and_told(few_faces: Dataset, tmp_path: Path) -> None:
     real, *_ = PLAN["variant"]
-    plan = PLAN | {"seeds": 1, "variant": [real, {"name": "signs", "null": "signs", "optional": True}]}
+    signs = {"name": "signs", "null": "signs", "optional": True}
+    ridge = {"name": "ridge", "set": {"learning.ridge": [1.0]}, "optional": True}
+    plan = PLAN | {"seeds": 1, "variant": [real, signs, ridge]}
     folder = small(few_faces, tmp_path / "x", plan=plan)  # a network with free signs
-    assert record_of(folder)["left_out"] == {"signs": "there are no signs to permute"}
+    assert record_of(folder)["left_out"] == {
+        "ridge": "there is no such place in the network",
+        "signs": "there are no signs to permute",
+    }
     assert [item["name"] for item in record_of(folder)["variants"]] == ["real"]
     with pytest.raises(ExperimentError, match=r"'signs' cannot be made(.|\n)*no signs to permute"):
         prepare(plan | {"reference": "signs"}, spec=twelve_cells("feedforward"), data=few_faces)

@@ -117,14 +117,19 @@ def test_effects() -> None:
         Effect(("mask",), (), -0.02, -0.03, -0.01, 0.0001, 0.0003),
         Effect(("mask", "noise"), (("a", "b"),), 0.01, 0.004, 0.016, 0.01, 0.02),
     ]
-    assert say_effects(found) == [
+    assert say_effects(found, seeds=10) == [
         "mask, switched on: 2.0 points less (95 % interval: 3.0 points less to 1.0 points less; p < 0.001 after Holm).",
         "mask together with noise, beyond the sum of both: 1.0 points more (95 % interval: 0.4 points more to 1.6 "
         "points more; p = 0.02 after Holm). This may be the effect of a x b as well.",
-        "1 of 3 effects were not seen (Holm); none of them is beyond +-0.4 points (95 % intervals, each alone).",
+        "1 of 3 effects were not seen; none of them is beyond +-0.4 points (95 %, each alone).",
+    ]
+    alone = Effect(("decay",), (), 0.01, 0.002, 0.018, 0.03, 0.2)
+    assert say_effects([found[0], alone], seeds=3) == [
+        "By themselves, but not after the correction, effects were seen: decay 1.0 points more.",
+        "1 of 2 effects were not seen; intervals reach to +-0.4 points (95 %, each alone).",
     ]
 
 
 def test_effects_without_error_are_not_told() -> None:
-    said = say_effects([Effect(("a",), (), 0.1, None, None, None, None)])
+    said = say_effects([Effect(("a",), (), 0.1, None, None, None, None)], seeds=3)
     assert said == ["No effect can be told from chance: there are no more runs than effects."]

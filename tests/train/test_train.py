@@ -314,7 +314,8 @@ def test_resume_wants_the_same_images(feedforward: Path, few_faces: Dataset, tmp
 
 
 def test_a_run_in_the_folder_that_it_is_trained_from(feedforward: Path, few_faces: Dataset) -> None:
-    """It copies the network, and not itself, without end."""
+    """It copies the network, and not itself, without end, nor what lies beside it."""
+    (feedforward / "fer2013.csv").touch()
     for name in ("one", "two"):
         run = train(feedforward, data=few_faces, config=TrainConfig(epochs=1), out=feedforward / name)
         assert sorted(path.name for path in (run / "compiled").iterdir()) == [
@@ -334,6 +335,13 @@ def test_a_run_that_cannot_begin_leaves_nothing(
     with pytest.raises(trouble):
         train(feedforward, data=few_faces, config=SHORT)
     assert not list((tmp_path / "runs").iterdir())
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / ".starting").touch()
+    (mine / "notes.md").write_text("mine")
+    with pytest.raises(trouble):
+        train(feedforward, data=few_faces, config=SHORT, out=mine)
+    assert [path.name for path in mine.iterdir()] == ["notes.md"]
 
 
 def test_a_run_knows_where_its_images_are(feedforward: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -346,9 +354,14 @@ def test_a_run_knows_where_its_images_are(feedforward: Path, tmp_path: Path, mon
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("C2N_DATA", "images")
     run = train(feedforward, config=TrainConfig(epochs=1, validation_fraction=0.5), out=tmp_path / "run")
-    assert json.loads((run / "run.json").read_text())["data"] == str(tmp_path / "images")
+    record = json.loads((run / "run.json").read_text())
+    assert (record["data"], record["data_at"]) == ("images", str(tmp_path / "images"))
     monkeypatch.delenv("C2N_DATA")
     monkeypatch.chdir("/")
+    assert evaluate(run)["trained_on_these_data"]
+    (tmp_path / "moved").mkdir()  # the whole project, to another machine perhaps
+    (tmp_path / "images").rename(tmp_path / "moved" / "images")
+    monkeypatch.chdir(tmp_path / "moved")
     assert evaluate(run)["trained_on_these_data"]
 
 
