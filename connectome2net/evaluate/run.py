@@ -206,7 +206,7 @@ def _selections(
         chosen = torch.from_numpy(keep)
         return classification_metrics(logits_NK[chosen], label_N[chosen], data.classes)
 
-    found = {part: metrics(images.label_N >= 0)}
+    found: dict[str, Any] = {part: metrics(images.label_N >= 0)}
     if leaked_N is not None:
         found["without_leaked"] = metrics(~leaked_N)
         found["without_leaked_or_blank"] = metrics(~leaked_N & ~images.blank_N)
