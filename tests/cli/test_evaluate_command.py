@@ -22,7 +22,7 @@ def result(part: str, *, robustness: bool) -> dict[str, Any]:
         **{"run": "001", "network": "column", "best_epoch": 3, "seed": 0, "status": "finished", "part": part},
         **{"synthetic_column": False, "data": {"name": "fer2013", "part": "PublicTest", "synthetic": False}},
         **{part: whole, "without_leaked": whole, "without_leaked_or_blank": one_class, "parts": {}, "audit": AUDIT},
-        "mirrored": one_class,
+        **{"mirrored": one_class, "trained_on_these_data": True},
     }
     disturbed = {"noise": [{"level": 0.0, "accuracy": 0.75}, {"level": 0.05, "accuracy": 0.5}], "lesion": []}
     return found | ({"robustness": disturbed} if robustness else {})
@@ -53,6 +53,18 @@ def test_the_new_numbers_are_printed(asked: dict[str, Any]) -> None:
     assert "calm 3 1.00 0.67 0.80 0.67" in lines
     assert "accuracy under noise: 0: 75.0%, 0.05: 50.0%" in lines
     assert "accuracy under lesion: no cells" in lines
+
+
+def test_other_images_than_those_of_the_run_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = result("test", robustness=False) | {"trained_on_these_data": False}
+    for known in (True, False):
+        if not known:
+            found = {key: value for key, value in found.items() if not key.startswith("without")}
+        monkeypatch.setattr(sys.modules["connectome2net.evaluate"], "evaluate", lambda *_, _found=found, **__: _found)
+        done = CliRunner().invoke(c2n, ["evaluate", "runs/001"])
+        assert done.exit_code == 0, done.output
+        assert "OTHER images than those of the run: shown, and written nowhere" in done.output
+        assert ("which of them it has learned from is not known" in done.output) != known
 
 
 def test_numbers_of_no_image_are_a_dash(monkeypatch: pytest.MonkeyPatch) -> None:

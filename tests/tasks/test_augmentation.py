@@ -144,7 +144,9 @@ def test_images_stay_in_range_and_are_not_changed_in_place():
     [("flip", 1.2, "1"), ("rotation_deg", -5, "180"), ("shift", 2, "1"), ("scale", 1, "0.99"), ("erase", -0.1, "1")],
 )
 def test_a_value_out_of_range_is_an_error(name, value, limit):
-    with pytest.raises(DataError, match=rf"augmentation is out of range\n  where:  {name}\n.*{value}\n.*0 to {limit}$"):
+    with pytest.raises(
+        DataError, match=rf"augmentation is out of range\n  where:  augmentation.{name}\n.*{value}\n.*0 to {limit}$"
+    ):
         Augmentation(**{name: value})
 
 
