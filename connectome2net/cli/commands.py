@@ -187,7 +187,7 @@ def compile_(spec: Path, out: Path, reference: Any, parameters: int | None, forc
     if parameters is not None and reference is None:
         raise click.UsageError("--parameters is the size of a --reference; a network has that of its spec")
     valid = read_spec(spec)
-    with told(out / "program.json", "compiled network"):
+    with told(out / "program.json", "compiled network", out / "model.py"):
         if reference is None:
             folder = _compile_network(valid, out, force=force)
         else:

@@ -44,12 +44,13 @@ def write_told(spec: Spec, out: Path, *, force: bool) -> Path:
 
 
 @contextmanager
-def told(path: Path, what: str) -> Iterator[None]:
-    """Say what became of a file that lay where another is written."""
-    before = path.read_bytes() if path.is_file() else None
+def told(path: Path, what: str, *others: Path) -> Iterator[None]:
+    """Say what became of a file, and of others that belong to it, that lay where another is written."""
+    lay_there = [item for item in (path, *others) if item.is_file()]
+    before = [item.read_bytes() for item in lay_there]
     yield
-    if before is not None:
-        same = path.read_bytes() == before
+    if before:
+        same = [item.read_bytes() for item in lay_there] == before
         words = (
             f"the same {what} lay there already; nothing has changed" if same else f"another {what} was written over"
         )

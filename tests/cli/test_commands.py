@@ -206,6 +206,11 @@ def test_compile_says_what_became_of_a_network_that_lay_there(tmp_path: Path) ->
         ["note: the same compiled network lay there already; nothing has changed: compiled/program.json"],
         ["note: another compiled network was written over: compiled/program.json"],
     ]
+    with (tmp_path / "compiled" / "model.py").open("a") as file:
+        file.write("# mine")
+    assert "--force" in run("compile", "other", folder=tmp_path).stderr
+    forced = run("compile", "other", "--force", folder=tmp_path).stderr
+    assert forced == "note: another compiled network was written over: compiled/program.json\n"
 
 
 def test_the_demo_does_not_write_over_a_spec(chain: dict) -> None:
