@@ -25,7 +25,7 @@ from connectome2net.train.training import load_network
 
 STEPS: Final = 6
 COLD: Final = 3
-"""Steps that are timed, and as many before them that are slower, because memory is new and kernels are chosen."""
+"""Steps that are timed, and steps before them, which are slower: memory is new, and kernels are chosen."""
 
 
 def estimate(experiment: Experiment, *, jobs: int | None = None) -> str:
