@@ -52,7 +52,7 @@ def _number_words(study: Study, metric: str, summary: Summary) -> str:
     part = "validation images" if metric == "validation_accuracy" else f"{study.experiment.part} images"
     words = f"{words_of(metric)} of {reference} on {part}"
     if summary.low is None or summary.high is None:
-        return f"{words}, one seed: how far another seed would be off is not known."
+        return f"{words}, {count(seeds, 'seed')}: how far another one would be off is not known."
     return (
         f"{words}; 95 % interval of the mean {percent(summary.low)} to {percent(summary.high)}, {count(seeds, 'seed')}."
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree
 
@@ -17,7 +18,7 @@ from scipy import stats
 
 from connectome2net.compile.package import compile_spec
 from connectome2net.compile.reference import compile_reference
-from connectome2net.report import numbers
+from connectome2net.report import headline, numbers
 from connectome2net.report.anatomy import MOST_EDGES, measure_laminae, scene_of
 from connectome2net.report.answers import calibration_rows, class_scores, confusion_of, worst_confusion
 from connectome2net.report.diagram import draw_program
@@ -201,3 +202,10 @@ def test_the_diagram_of_a_reference_has_its_layers_and_no_cells(kind: Any, tmp_p
     assert ("the readout sees the feature map itself" in words) == (kind == "linear")
     assert f"from {program['readout']['features']:,} features to 7 classes" in words
     assert not any(text.endswith(" cells") for text in texts)
+
+
+@pytest.mark.parametrize(("values", "said"), [([0.5], "1 seed: how far"), ([0.5, 0.5], "2 seeds: how far")])
+def test_equal_seeds_tell_no_interval(values: list[float], said: str) -> None:
+    summary = numbers.summarise({str(seed): value for seed, value in enumerate(values)})
+    study = SimpleNamespace(experiment=SimpleNamespace(reference="real", part="test"))
+    assert f"accuracy of real on test images, {said}" in headline._number_words(study, "accuracy", summary)
