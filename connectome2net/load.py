@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from connectome2net.compile.conventional import Conventional, form_of
 from connectome2net.compile.emit import emit
 from connectome2net.compile.parameters import MOST_DRAWN, count_drawn
-from connectome2net.compile.program import Program
+from connectome2net.compile.program import PARTS, Program
 from connectome2net.errors import LoadError
 from connectome2net.runtime.backends.choice import choose_backends
 
@@ -100,7 +100,7 @@ def load(
 def copy_compiled(source: Path, target: Path) -> None:
     """Copy the files of a compiled network, and nothing that lies beside them, into a folder that is made."""
     target.mkdir()
-    for name in ("model.py", "weights.safetensors", "program.json"):
+    for name in PARTS:
         shutil.copy2(source / name, target / name)
 
 

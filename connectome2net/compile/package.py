@@ -16,12 +16,10 @@ from connectome2net.compile.anatomy import Arrays
 from connectome2net.compile.conventional import Conventional, form_of
 from connectome2net.compile.emit import emit
 from connectome2net.compile.lower import lower
-from connectome2net.compile.program import Program
+from connectome2net.compile.program import PARTS, Program
 from connectome2net.errors import CompileError
 from connectome2net.spec import Spec, read_spec
 from connectome2net.spec.digest import digest_bytes
-
-PARTS = ("model.py", "weights.safetensors", "program.json")
 
 
 def program_text(program: Program | Conventional) -> str:

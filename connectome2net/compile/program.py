@@ -22,6 +22,8 @@ from connectome2net.compile.node import Count, Dropout, Identifier, Node, Small
 FORMAT: Final = "connectome2net.program"
 FORMAT_VERSION: Final = 1
 TEMPLATE_VERSION: Final = 1
+PARTS: Final = ("model.py", "weights.safetensors", "program.json")
+"""The files of a compiled network, in the order in which they are written: with the last one it is whole."""
 
 Positive = Annotated[float, Field(gt=0)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]

@@ -262,6 +262,7 @@ def _check_names(plan: Plan, where: str) -> None:
 
 
 def _check_factors(plan: Plan, where: str) -> None:
+    """Refuse variants whose effects cannot be estimated together."""
     designed = [variant for variant in plan.variants if variant.factors]
     for variant in designed:
         if variant.factors.keys() != designed[0].factors.keys():
