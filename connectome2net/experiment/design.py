@@ -10,9 +10,10 @@ factors, in V interactions of two not with each other either (Box, Hunter and Hu
 
 For twelve parts resolution V and more costs 256 runs for each seed. Half as many are nearly as good: the design with
 the fewest words of four letters (minimum aberration, Fries and Hunter 1980, Technometrics 22, 601) has one such word,
-so that 60 of the 66 interactions of two stand alone and six share three estimates. It is the default; put the four
-parts whose interactions matter least at the places that ``Design.words`` names. A quick look takes 32 runs: main
-effects stand alone there, interactions are sums of several.
+so that 60 of the 66 interactions of two stand alone and six share three estimates: those among the third, fourth,
+eleventh and twelfth part, where the four belong whose interactions matter least. It is the default. A quick look takes
+32 runs: main effects stand alone there, interactions are sums of several. What the runs that there are cannot tell
+apart, ``effects`` says.
 """
 
 # Axes: R runs, F factors.
@@ -20,11 +21,8 @@ effects stand alone there, interactions are sums of several.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from connectome2net.errors import ExperimentError
 
@@ -39,45 +37,11 @@ GENERATORS = {
 """For each number of runs, the products that make the added factors, in terms of the basic ones A, B, C, ..."""
 
 
-@dataclass(frozen=True, eq=False)
-class Design:
-    """Combinations of factors.
+def factorial(factors: Sequence[str], *, runs: int = 128) -> list[dict[str, bool]]:
+    """Return the runs of a two-level design: for each, which factors are on.
 
-    Attributes:
-        factors: their names, F of them.
-        on_RF: True where a factor is on.
-        words: products of factors that are the same in all runs: the defining relation; none in a full factorial.
-    """
-
-    factors: tuple[str, ...]
-    on_RF: NDArray[np.bool_]
-    words: tuple[tuple[str, ...], ...]
-
-    @property
-    def resolution(self) -> int | None:
-        """Return the length of the shortest word; None if all combinations are there."""
-        return min(map(len, self.words), default=None)
-
-    def levels(self) -> list[dict[str, bool]]:
-        """Return, for each run, which factors are on."""
-        return [dict(zip(self.factors, map(bool, row), strict=True)) for row in self.on_RF]
-
-    def aliases(self) -> list[list[tuple[str, str]]]:
-        """Return the groups of interactions of two factors that the design cannot tell from each other."""
-        pairs = list(combinations(self.factors, 2))
-        words = {frozenset(word) for word in self.words}
-        groups: list[list[tuple[str, str]]] = []
-        for pair in pairs:
-            home = next((group for group in groups if frozenset(group[0]) ^ frozenset(pair) in words), None)
-            groups.append([pair]) if home is None else home.append(pair)
-        return [group for group in groups if len(group) > 1]
-
-
-def factorial(factors: Sequence[str], *, runs: int = 128) -> Design:
-    """Return a two-level design.
-
-    All combinations if there are no more than ``runs`` of them; else a fraction, of resolution IV or more. The last
-    row has every factor on.
+    All combinations if there are no more than ``runs`` of them; else a fraction, of resolution IV or more. In the last
+    run every factor is on.
 
     Args:
         factors: names of 1 to 12 factors.
@@ -98,14 +62,4 @@ def factorial(factors: Sequence[str], *, runs: int = 128) -> Design:
     sign_RF = 1 - 2 * (np.arange(2**basic)[::-1, None] >> np.arange(basic) & 1)
     columns = [sign_RF[:, [ord(letter) - ord("A") for letter in word]].prod(1) for word in added]
     sign_RF = np.column_stack([sign_RF, *columns])
-    return Design(names, sign_RF > 0, _words(names, basic, added))
-
-
-def _words(names: tuple[str, ...], basic: int, added: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
-    """Return the defining relation: every product of the words that the generators make, shortest first."""
-    single = [frozenset([*(ord(letter) - ord("A") for letter in word), basic + at]) for at, word in enumerate(added)]
-    words: set[frozenset[int]] = {frozenset()}
-    for word in single:
-        words |= {word ^ other for other in words}
-    ordered = sorted((sorted(word) for word in words if word), key=lambda word: (len(word), word))
-    return tuple(tuple(names[at] for at in word) for word in ordered)
+    return [dict(zip(names, row, strict=True)) for row in (sign_RF > 0).tolist()]

@@ -40,7 +40,7 @@ def vary(factors: Sequence[Change], kind: Kind, *, runs: int) -> tuple[Change, .
             raise ExperimentError("this is no factor of a design", where=factor.name, found=alone[0], fix=fix)
     if len(nulls := [factor.name for factor in factors if factor.null is not None]) > 1:
         raise ExperimentError("edges can be rewired by one factor only", where="[[factor]]", found=", ".join(nulls))
-    rows = factorial([factor.name for factor in factors], runs=runs).levels()
+    rows = factorial([factor.name for factor in factors], runs=runs)
     width = len(str(len(rows)))
     rows.sort(key=lambda row: sum(not on for on in row.values()))
     return tuple(

@@ -13,7 +13,7 @@ from connectome2net.experiment.effects import Observation, effects
 def observe(factors: str, value, *, seeds: int = 1, runs: int = 128) -> list[Observation]:
     return [
         Observation(levels, seed, value(levels, seed))
-        for levels in factorial(tuple(factors), runs=runs).levels()
+        for levels in factorial(tuple(factors), runs=runs)
         for seed in range(seeds)
     ]
 

@@ -260,7 +260,7 @@ def test_each_variant_may_have_its_own_reference(tmp_path: Path) -> None:
 
 
 def test_a_factorial_experiment_is_judged_by_its_effects(tmp_path: Path) -> None:
-    rows = factorial(["noise", "mask"]).levels()
+    rows = factorial(["noise", "mask"])
     skills = {f"design {at}": 1.0 + 2.0 * row["mask"] for at, row in enumerate(rows)}
     factors = {f"design {at}": row for at, row in enumerate(rows)}
     skills["cnn"] = 1.0
@@ -277,7 +277,7 @@ def test_a_factorial_experiment_is_judged_by_its_effects(tmp_path: Path) -> None
 
 
 def test_a_factorial_experiment_that_lacks_runs_says_so(tmp_path: Path) -> None:
-    rows = factorial(["noise", "mask"]).levels()
+    rows = factorial(["noise", "mask"])
     factors = {f"design {at}": row for at, row in enumerate(rows)}
     write_experiment(tmp_path, dict.fromkeys(factors, 1.0), seeds=1, factors=factors)
     record = json.loads((tmp_path / "experiment.json").read_text())
