@@ -182,11 +182,12 @@ def validate(spec: Path, as_json: bool) -> None:
 @click.option("--force", is_flag=True, help="Write over a model.py that was changed by hand.")
 def compile_(spec: Path, out: Path, reference: Any, parameters: int | None, force: bool) -> None:
     """Compile a spec into a readable torch model."""
+    from connectome2net.compile.package import compiled_folder
     from connectome2net.spec import read_spec
 
     if parameters is not None and reference is None:
         raise click.UsageError("--parameters is the size of a --reference; a network has that of its spec")
-    valid = read_spec(spec)
+    valid, out = read_spec(spec), compiled_folder(out)
     with told(out / "program.json", "compiled network", out / "model.py"):
         if reference is None:
             folder = _compile_network(valid, out, force=force)

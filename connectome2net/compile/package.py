@@ -34,7 +34,7 @@ def compile_spec(spec: Spec | str | Path, *, out: str | Path = "compiled", force
 
     Args:
         spec: a valid spec, or the path of spec.json.
-        out: the folder to write; a compiled folder that lies there is replaced.
+        out: the folder to write, or the model.py to be; a compiled folder that lies there is replaced.
         force: replace it although its model.py is not what the compiler writes.
 
     Returns:
@@ -50,17 +50,23 @@ def compile_spec(spec: Spec | str | Path, *, out: str | Path = "compiled", force
     return write_compiled(*lower(spec), out)
 
 
+def compiled_folder(out: str | Path) -> Path:
+    """Return the folder of a compiled network; a path of one of its files stands for it."""
+    out = Path(out)
+    return out.parent if out.name in PARTS else out
+
+
 def free_folder(out: str | Path, *, force: bool = False) -> Path:
     """Return a folder in which nothing lies, or a compiled network that may be replaced.
 
     Args:
-        out: the folder.
+        out: the folder, or one of the files to be.
         force: a model.py that the compiler has not written may be replaced too.
 
     Raises:
         CompileError: something else lies there.
     """
-    out, fix = Path(out), "choose another folder with --out"
+    out, fix = compiled_folder(out), "choose another folder with --out"
     was_stopped = (out / f".{PARTS[-1]}.part").exists()  # a compilation, between its first file and its last
     ours = {*(f".{name}.part" for name in PARTS), *(PARTS if was_stopped else ())}
     others = out.exists() and (not out.is_dir() or {path.name for path in out.iterdir()} - ours)

@@ -51,7 +51,7 @@ def compile_reference(
     Args:
         spec: a valid spec, or the path of spec.json.
         kind: ``linear``, ``mlp`` or ``cnn``.
-        out: the folder to write; a compiled folder that lies there is replaced.
+        out: the folder to write, or the model.py to be; a compiled folder that lies there is replaced.
         parameters: how many trainable parameters a mlp or a cnn has, to 2 %; by default those of the spec's network.
         force: replace it although its model.py is not what the compiler writes.
 

@@ -213,6 +213,15 @@ def test_compile_says_what_became_of_a_network_that_lay_there(tmp_path: Path) ->
     assert forced == "note: another compiled network was written over: compiled/program.json\n"
 
 
+def test_the_model_to_be_stands_for_its_folder(tmp_path: Path) -> None:
+    write_spec(twelve_cells(), tmp_path)
+    for reference in ((), ("--reference", "linear")):
+        answer = run("compile", "--out", "x/model.py", *reference, folder=tmp_path)
+        assert answer.stdout == "x/model.py  weights.safetensors  program.json\n"
+        assert (tmp_path / "x" / "model.py").is_file()
+    assert answer.stderr == "note: another compiled network was written over: x/program.json\n"
+
+
 def test_the_demo_does_not_write_over_a_spec(chain: dict) -> None:
     before = (chain["folder"] / "spec.json").read_bytes()
     answer = run("demo", "--out", ".", folder=chain["folder"])
