@@ -121,6 +121,7 @@ def prepare(
         (variant, _task(whole, variant, folder, images, seed=seed)) for seed in whole.seeds for variant in variants
     )
     _check_design(runs)
+    dataset, source = _opened(images, variants[0]), None if isinstance(images, Dataset) else images
     return Experiment(
         plan=whole,
         quick=quick,
@@ -130,7 +131,7 @@ def prepare(
         variants=variants,
         left_out=left_out,
         runs=runs,
-        data=_facts(_opened(images, variants[0]), images),
+        data={"source": source, **dataset.facts(), "classes": list(dataset.classes)},
     )
 
 
@@ -280,18 +281,3 @@ def _opened(images: str | Dataset, variant: Variant) -> Dataset:
 def _open(data: str, size: int, validation_fraction: float, skip_broken: bool, labels: Any) -> Dataset:
     how = {"validation_fraction": validation_fraction, "skip_broken": skip_broken, "labels": labels}
     return open_dataset(data, size=size, **how)
-
-
-def _facts(dataset: Dataset, images: str | Dataset) -> dict[str, Any]:
-    return {
-        "source": None if isinstance(images, Dataset) else images,
-        "name": dataset.name,
-        "digest": dataset.digest,
-        "synthetic": dataset.synthetic,
-        "train": len(dataset.train),
-        "validation": len(dataset.validation),
-        "test": len(dataset.test),
-        "test_name": dataset.test_name,
-        "classes": list(dataset.classes),
-        "findings": list(dataset.findings),
-    }

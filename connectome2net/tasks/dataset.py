@@ -114,6 +114,19 @@ class Dataset:
     findings: tuple[str, ...]
     synthetic: bool
 
+    def facts(self) -> dict[str, Any]:
+        """Return what a record says of it: all but classes and pixels, with the number of images of each split."""
+        return {
+            "name": self.name,
+            "digest": self.digest,
+            "synthetic": self.synthetic,
+            "train": len(self.train),
+            "validation": len(self.validation),
+            "test": len(self.test),
+            "test_name": self.test_name,
+            "findings": list(self.findings),
+        }
+
 
 def hash_pixels(image_NHW: NDArray[np.uint8]) -> NDArray[np.uint64]:
     """Give equal images equal numbers, and different images different ones.
