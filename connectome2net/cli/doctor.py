@@ -100,7 +100,7 @@ def _kernel() -> Iterator[Condition]:
 def _disk() -> Iterator[Condition]:
     import shutil
 
-    from connectome2net.sources.cave.cache import cache_root
+    from connectome2net.cache import cache_root
     from connectome2net.sources.cave.health import Condition
 
     for name, folder, way_out in (

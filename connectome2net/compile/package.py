@@ -12,6 +12,7 @@ import numpy as np
 from pydantic import ValidationError
 from safetensors.numpy import save
 
+from connectome2net.atomic import part_of, write_files
 from connectome2net.compile.anatomy import Arrays
 from connectome2net.compile.conventional import Conventional, form_of
 from connectome2net.compile.emit import emit
@@ -67,8 +68,8 @@ def free_folder(out: str | Path, *, force: bool = False) -> Path:
         CompileError: something else lies there.
     """
     out, fix = compiled_folder(out), "choose another folder with --out"
-    was_stopped = (out / f".{PARTS[-1]}.part").exists()  # a compilation, between its first file and its last
-    ours = {*(f".{name}.part" for name in PARTS), *(PARTS if was_stopped else ())}
+    was_stopped = part_of(out / PARTS[-1]).exists()  # a compilation, between its first file and its last
+    ours = {*(part_of(out / name).name for name in PARTS), *(PARTS if was_stopped else ())}
     others = out.exists() and (not out.is_dir() or {path.name for path in out.iterdir()} - ours)
     if others and not (out / "program.json").is_file():
         raise CompileError("something else lies here", where=out, wanted="no file or a compiled folder", fix=fix)
@@ -96,13 +97,5 @@ def write_compiled(program: Program | Conventional, arrays: Arrays, out: Path) -
     program = program.model_copy(update={"weights_sha256": digest_bytes(weights)})
     contents = (emit(program).encode(), weights, program_text(program).encode())
     out.mkdir(parents=True, exist_ok=True)
-    parts = {name: out / f".{name}.part" for name in PARTS}
-    try:
-        for part, content in zip(parts.values(), contents, strict=True):
-            part.write_bytes(content)
-        for name, part in parts.items():
-            part.replace(out / name)
-    finally:
-        for part in parts.values():
-            part.unlink(missing_ok=True)
+    write_files({out / name: content for name, content in zip(PARTS, contents, strict=True)})
     return out

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from connectome2net.atomic import replacing
 from connectome2net.errors import ExportError
 
 
@@ -28,9 +29,5 @@ def new_file(path: Path, *, force: bool) -> Iterator[Path]:
         raise ExportError("something lies here", where=path, wanted="an empty place", fix=fix)
     if not path.parent.is_dir():
         raise ExportError("there is no such folder", where=path.parent, fix="make it, or choose another with --out")
-    part = path.with_name(f".{path.name}.part")
-    try:
+    with replacing(path) as part:
         yield part
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

@@ -18,6 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
+from connectome2net.atomic import write_files
 from connectome2net.errors import ReportError
 
 WIDTH_IN, HEIGHT_IN = 12.0, 8.6
@@ -86,14 +87,9 @@ def save(figure: Figure, path: Path) -> Path:
     suffix = path.suffix.lower()
     sink = BytesIO()
     figure.savefig(sink, format=suffix[1:], dpi=DPI, metadata=METADATA[suffix])
-    part = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            part.write_bytes(sink.getvalue())
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        write_files({path: sink.getvalue()})
     except OSError as error:
         raise ReportError(
             "the figure cannot be written",

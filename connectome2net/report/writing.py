@@ -12,6 +12,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from connectome2net.atomic import write_files
 from connectome2net.errors import ReportError
 from connectome2net.report import column_sections, inside_sections, ladder_sections, provenance, result_sections
 from connectome2net.report.composing import Composition
@@ -130,17 +131,11 @@ def _make_folder(out: Path, paths: Sequence[str | Path]) -> None:
 
 
 def _write_all(out: Path, files: dict[str, str]) -> None:
-    """Write every file whole or not at all, the page last."""
-    for name, text in files.items():
-        path = out.parent / name
-        part = path.with_name(f".{path.name}.part")
-        try:
-            part.write_bytes(text.encode())
-            part.replace(path)
-        except OSError as error:
-            raise _no_place(out, error) from error
-        finally:
-            part.unlink(missing_ok=True)
+    """Write every file or none, the page last."""
+    try:
+        write_files({out.parent / name: text.encode() for name, text in files.items()})
+    except OSError as error:
+        raise _no_place(out, error) from error
 
 
 def _no_place(out: Path, error: OSError) -> ReportError:

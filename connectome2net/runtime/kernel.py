@@ -27,6 +27,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from connectome2net.cache import cache_root
+
 SOURCE = Path(__file__).with_name("kernel.c")
 FLAGS = ("-std=gnu11", "-O3", "-march=native", "-fPIC", "-shared")
 TYPES = (torch.float32, torch.float64)
@@ -149,22 +151,14 @@ def _found() -> _Found:
         return _Found(None, " ".join([str(error), str(getattr(error, "stderr", None) or "")[-500:]]).strip())
 
 
-def cache_folder() -> Path:
-    """Return where compiled kernels lie: ``$C2N_CACHE`` or ``~/.cache/connectome2net``, then ``kernels``."""
-    return Path(os.environ.get("C2N_CACHE") or Path.home() / ".cache" / "connectome2net") / "kernels"
-
-
-def build_kernel(folder: Path | None = None) -> Path:
-    """Compile the kernel unless the folder holds it, and return the shared object.
-
-    Args:
-        folder: where it lies; ``cache_folder()`` by default.
+def build_kernel() -> Path:
+    """Compile the kernel unless the cache holds it, and return the shared object.
 
     Raises:
         OSError: there is no compiler, or the folder cannot be written.
         subprocess.SubprocessError: the compiler fails.
     """
-    folder = folder or cache_folder()
+    folder = cache_root() / "kernels"
     compiler = shlex.split(os.environ.get("CC") or "cc")
     if not compiler or shutil.which(compiler[0]) is None:
         raise FileNotFoundError(f"there is no C compiler: `{' '.join(compiler)}` is not found; set CC")

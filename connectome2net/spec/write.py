@@ -11,6 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from connectome2net.atomic import write_files
 from connectome2net.errors import SpecError
 from connectome2net.spec.digest import digest_bytes
 from connectome2net.spec.model import Spec, SpecDocument
@@ -62,15 +63,7 @@ def write_spec(spec: Spec, folder: str | Path, *, force: bool = False) -> Path:
     files["spec.json"] = document_text(document).encode()
     _refuse_others(folder, files, force=force)
     folder.mkdir(parents=True, exist_ok=True)
-    parts = {name: folder / f".{name}.part" for name in files}
-    try:
-        for name, content in files.items():
-            parts[name].write_bytes(content)
-        for name, part in parts.items():
-            part.replace(folder / name)
-    finally:
-        for part in parts.values():
-            part.unlink(missing_ok=True)
+    write_files({folder / name: content for name, content in files.items()})
     return path
 
 

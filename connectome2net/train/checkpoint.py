@@ -6,7 +6,6 @@ Enters: a model, its optimiser, what the loop remembers. Leaves: the same, later
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -14,27 +13,20 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn, optim
 
+from connectome2net.atomic import write_files
 from connectome2net.errors import TrainError
 
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file so that at any moment the old or the new content lies there as a whole.
 
-    The content is on the disk before the name is, so that this holds for a power failure, too.
-
     Raises:
         TrainError: the disk is full, or does not let itself be written; the old content stays.
     """
-    part = path.with_name(f".{path.name}.part")
     try:
-        with part.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
+        write_files({path: content})
     except OSError as error:
-        part.unlink(missing_ok=True)
-        found, fix = error.strerror or error, "make room, or mend the rights, and go on; what was there is whole"
+        found, fix = error.strerror or error, "make room, or permit writing there, and go on; what was there is whole"
         raise TrainError("a file cannot be written", where=path, found=found, fix=fix) from None
 
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from patterns import pattern_of
 
 from connectome2net.runtime import kernel as module
-from connectome2net.runtime.kernel import Kernel, cache_folder, find_kernel, kernel_problem
+from connectome2net.runtime.kernel import Kernel, find_kernel, kernel_problem
 
 BATCHES = [*range(1, 41), 127, 128, 129, 300]
 KINDS = ["any", "sparse", "all", "one", "none", "row", "column"]
@@ -174,12 +174,13 @@ def test_concurrent_builds_leave_one_usable_file(
 ) -> None:
     """Two processes, and this one, which begins when they do."""
     script = (
-        "import sys; from pathlib import Path; from connectome2net.runtime import kernel;"
+        "from connectome2net.runtime import kernel;"
         "kernel.FLAGS = ('-O0', '-fPIC', '-shared'); print(flush=True); input();"
-        "kernel.build_kernel(Path(sys.argv[1]))"
+        "kernel.build_kernel()"
     )
+    monkeypatch.setenv("C2N_CACHE", str(tmp_path))
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, "-c", script, str(tmp_path)]
+    command = [sys.executable, "-c", script]
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "env": environment, "text": True}
     builders = [subprocess.Popen(command, **pipes) for _ in range(2)]
     for builder in builders:
@@ -188,13 +189,13 @@ def test_concurrent_builds_leave_one_usable_file(
         builder.stdin.write("\n")
         builder.stdin.flush()
     monkeypatch.setattr(module, "FLAGS", ("-O0", "-fPIC", "-shared"))
-    path = module.build_kernel(tmp_path)
+    path = module.build_kernel()
     for builder in builders:
         builder.communicate()
     assert [builder.returncode for builder in builders] == [0] * 2
-    assert list(tmp_path.iterdir()) == [path]
+    assert list((tmp_path / "kernels").iterdir()) == [path]
     before = path.stat().st_mtime_ns
-    assert module.build_kernel(tmp_path) == path
+    assert module.build_kernel() == path
     assert path.stat().st_mtime_ns == before
     start = torch.tensor([0, 1], dtype=torch.int32)
     assert Kernel(path).product(start, start[:1], torch.tensor([3.0]), torch.tensor([[2.0]])) == 6
@@ -221,13 +222,6 @@ def test_a_failing_compiler_is_quoted(
     monkeypatch.setenv("C2N_CACHE", str(tmp_path / "cache"))
     assert find_kernel() is None
     assert "this processor is too old" in kernel_problem()
-
-
-def test_the_cache_is_told_by_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("C2N_CACHE", str(tmp_path))
-    assert cache_folder() == tmp_path / "kernels"
-    monkeypatch.delenv("C2N_CACHE")
-    assert cache_folder() == Path.home() / ".cache" / "connectome2net" / "kernels"
 
 
 def test_the_pool_of_threads_is_the_one_torch_has(kernel: Kernel) -> None:

@@ -20,9 +20,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from connectome2net.cache import cache_root
 from connectome2net.errors import LoadError
 from connectome2net.runtime.backends import BACKENDS, find_backend
-from connectome2net.runtime.kernel import cache_folder
 from connectome2net.runtime.pattern import Pattern
 from connectome2net.runtime.sparse import Projection
 
@@ -112,7 +112,7 @@ def _wait(device: torch.device) -> None:
 
 def times_file() -> Path:
     """Return where measured times are kept."""
-    return cache_folder().parent / "backends.json"
+    return cache_root() / "backends.json"
 
 
 def _key(pattern: Pattern, device: torch.device, dtype: torch.dtype) -> str:

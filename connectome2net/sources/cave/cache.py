@@ -19,6 +19,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet
 
+from connectome2net.cache import cache_root
 from connectome2net.errors import SourceError
 from connectome2net.sources.cave.address import Address
 
@@ -102,15 +103,8 @@ def _unwritable(folder: Path, error: OSError) -> SourceError:
     )
 
 
-def cache_root(folder: str | os.PathLike[str] | None = None) -> Path:
-    """Return the cache: the folder named, else ``C2N_CACHE``, else that of the platform."""
-    if chosen := os.fspath(folder) if folder is not None else os.environ.get("C2N_CACHE"):
-        return Path(chosen).expanduser()
-    above = os.environ.get("XDG_CACHE_HOME")
-    return (Path(above) if above else Path.home() / ".cache") / "connectome2net"
-
-
 def cache_of(address: Address, folder: str | os.PathLike[str] | None = None) -> Cache:
     """Return the part of the cache that belongs to a version."""
     server = re.sub(r"\W+", "-", address.server.partition("://")[2] or address.server)
-    return Cache(cache_root(folder) / "cave" / server / address.datastack / str(address.version))
+    root = cache_root() if folder is None else Path(folder).expanduser()
+    return Cache(root / "cave" / server / address.datastack / str(address.version))
