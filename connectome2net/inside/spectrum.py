@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 SMALL = 400
 """Up to so many cells everything is computed densely at once."""
 DENSE = 2_000
-"""Up to so many cells all singular values are computed, and all eigenvalues where ARPACK does not converge."""
+"""Up to so many cells all singular values are computed."""
 
 Values = npt.NDArray[np.float64]
 
@@ -88,7 +88,8 @@ def spectral_report(model: nn.Module, *, quick: bool = False) -> dict[str, Any]:
         ``units, edges``;
         ``spectral_radius``, the largest absolute eigenvalue, taken over the strongly connected components, because W is
         block triangular in them: 0, exactly, where there is no loop; dense for few cells, by ARPACK above
-        (Lehoucq, Sorensen and Yang 1998, doi 10.1137/1.9780898719628), None where it does not converge;
+        (Lehoucq, Sorensen and Yang 1998, doi 10.1137/1.9780898719628), and to some percent by the growth of a vector
+        where that does not converge;
         ``largest_singular_value``, the most by which a step can amplify;
         ``rank``, ``smallest_singular_value`` that is not 0 and ``condition``, their quotient: from all singular values,
         those below ``largest * U * 2.2e-16`` taken as 0 (the rule of numpy.linalg.matrix_rank); None above 2,000 cells,
@@ -101,6 +102,8 @@ def spectral_report(model: nn.Module, *, quick: bool = False) -> dict[str, Any]:
         ``cells_without_edges_in``, and ``cells_without_input``, those among them that the image does not drive;
         ``notes``, what could not be had and why.
     """
+    from connectome2net.spectral import spectral_radius
+
     edges, layout = edges_of(model), layout_of(model)
     units = len(layout.cell_index)
     report: dict[str, Any] = {"units": units, "edges": len(edges.weight_E)}
@@ -111,45 +114,12 @@ def spectral_report(model: nn.Module, *, quick: bool = False) -> dict[str, Any]:
         report["notes"].append("a weight is not finite: there is no spectrum")
         return report
     matrix = weight_matrix(model)
-    matrix.eliminate_zeros()
-    report["spectral_radius"] = _radius(matrix, report["notes"])
+    report["spectral_radius"] = spectral_radius(matrix)
     if units <= (SMALL if quick else DENSE):
         return report | _all_singular_values(matrix) | {"non_normality": _non_normality(matrix)}
     left_out = "c2n inspect has them" if units <= DENSE else f"more than {DENSE:,} cells"
     report["notes"].append(f"no condition number and no departure from normality: {left_out}")
     return report | {"largest_singular_value": _largest_singular_value(matrix, report["notes"])}
-
-
-def _radius(matrix: sparse.csr_array, notes: list[str]) -> float | None:
-    """Return the largest absolute eigenvalue."""
-    from scipy.sparse.csgraph import connected_components
-
-    count, part_U = connected_components(matrix, connection="strong")
-    size = np.bincount(part_U, minlength=count)
-    radius = float(abs(matrix.diagonal()[size[part_U] == 1]).max(initial=0.0))
-    for part in np.flatnonzero(size > 1):
-        units = np.flatnonzero(part_U == part)
-        largest = _largest_eigenvalue(matrix[units][:, units])
-        if largest is None:
-            notes.append(f"ARPACK did not converge on {len(units):,} cells that are all connected: no spectral radius")
-            return None
-        radius = max(radius, largest)
-    return radius
-
-
-def _largest_eigenvalue(matrix: sparse.csr_array) -> float | None:
-    from scipy.sparse.linalg import ArpackError, eigs
-
-    cells = matrix.shape[0]
-    if cells > SMALL:
-        try:
-            found = eigs(matrix, k=1, v0=np.ones(cells), return_eigenvectors=False)
-        except ArpackError:
-            if cells > DENSE:
-                return None
-        else:
-            return float(abs(found).max())
-    return float(abs(np.linalg.eigvals(matrix.toarray())).max())
 
 
 def _all_singular_values(matrix: sparse.csr_array) -> dict[str, Any]:

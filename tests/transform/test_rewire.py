@@ -133,21 +133,6 @@ def test_a_network_without_loops_has_radius_0_and_is_not_scaled() -> None:
     assert (done.spectral_radius_before, done.spectral_radius_after, done.scale) == (0, 0, 1)
 
 
-@pytest.mark.parametrize("cells", [300, 700])
-def test_the_radius_of_larger_columns(cells: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """ARPACK, and the growth of a vector where it does not converge, against all eigenvalues."""
-    from scipy import sparse
-
-    from connectome2net.transform import radius as module
-
-    rng = np.random.default_rng(0)
-    matrix = sparse.random_array((cells, cells), density=0.05, rng=rng).tocsr()
-    matrix.data *= np.where(rng.random(cells) < 0.2, -3, 1)[matrix.indices]
-    exact = abs(np.linalg.eigvals(matrix.toarray())).max()
-    assert module._of_components(matrix) == pytest.approx(exact, rel=1e-6)
-    assert module._growth(matrix, rng.random(cells)) == pytest.approx(exact, rel=0.02)
-
-
 def test_a_control_says_what_was_done() -> None:
     spec = twelve_cells("column")
     control = rewire(rewire(spec, "degree", seed=3), "erdos-renyi", seed=4)
