@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from connectome2net.spec import Spec, read_spec, write_spec
     from connectome2net.tasks import open_dataset
     from connectome2net.train import TrainConfig, train
-    from connectome2net.transform import rewire
+    from connectome2net.transform.rewire import rewire
 
 __version__ = "0.1.0"
 
