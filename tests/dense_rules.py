@@ -78,7 +78,9 @@ def three_factor(
     trace = np.zeros((*strength.shape, len(reward)))
     for at in range(len(pre)):
         trace = np.exp(-1 / form["tau_steps"]) * trace + post[at][:, None] * pre[at][None]
-    return strength + rate * (trace * surprise).mean(2)
+    return strength + rate * (trace * surprise).mean(2) * (
+        sign > 0 if sign.ndim == 1 else 1
+    )  # a matrix of signs: they are free
 
 
 def kernel(steps: int, window: Callable[[int], float]) -> Array:
@@ -119,8 +121,13 @@ def triplet_stdp(
 def inhibitory_stdp(
     strength: Array, sign: Array, pre: Array, post: Array, reward: Array, memory: Memory, *, rate: float, **form: Any
 ) -> Array:
-    change = pairs(pre, post, lambda n: float(np.exp(-abs(n) * form["dt_ms"] / form["tau_ms"])))
-    change -= 2 * form["target_hz"] * form["tau_ms"] / 1000 * pre.sum(0).mean(1)
+    """What spikes at the target rate would give is taken off."""
+
+    def window(n: int) -> float:
+        return float(np.exp(-abs(n) * form["dt_ms"] / form["tau_ms"]))
+
+    usual = np.full_like(post, form["target_hz"] * form["dt_ms"] / 1000)
+    change = pairs(pre, post, window) - pairs(pre, usual, window)
     return strength + rate * change * (sign < 0)
 
 

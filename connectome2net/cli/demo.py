@@ -43,8 +43,8 @@ def demo(out: Path) -> None:
     show_evaluation(result)
     accuracy = result["test"]["accuracy"]
     click.echo(
-        f"\nThe column has learned: {accuracy:.1%} of {result['test']['images']:,} new faces right (chance is 14 %), "
-        f"after {time.perf_counter() - started:.0f} seconds."
+        f"\nThe network has learned: {accuracy:.1%} of {result['test']['images']:,} new faces right (chance is 14 %), "
+        f"after {time.perf_counter() - started:.0f} seconds. What the column contributes, c2n experiment tells."
     )
     if accuracy < GOAL:
         click.echo(f"That is less than the {GOAL:.0%} that this demo should reach; please report it.", err=True)

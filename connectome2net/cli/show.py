@@ -199,6 +199,8 @@ def audit_line(audit: dict[str, Any]) -> str:
         spectrum = audit["spectrum"]
         names = {"spectral_radius": "spectral radius", "largest_singular_value": "largest singular value"}
         parts += [f"{words} {_number(spectrum[key])}" for key, words in names.items()]
+    if audit.get("norm") == "layer":
+        parts.append("the norm couples the cells of a population beside their weights")
     return "; ".join([*parts, *([audit["note"]] if "note" in audit else [])])
 
 

@@ -208,7 +208,7 @@ def _comparison(
         "unpaired": list(found.unpaired),
         **{"difference": found.of.mean, "low": found.of.low, "high": found.of.high},
         **{"effect_size": found.effect_size, "p": found.p, "p_corrected": p_corrected},
-        **{"bootstrap_low": low, "bootstrap_high": high, "detectable": found.detectable},
+        **{"bootstrap_low": low, "bootstrap_high": high, "detectable": found.detectable(tests)},
         "verdict": say_verdict(found, **how),
         "sentence": say_difference(found, **names, **how),
     }

@@ -1,7 +1,7 @@
 """Numbers of several runs -> how sure one may be of a difference.
 
 Enters: one number for each seed and variant, and which test images were answered right. Leaves: means with intervals,
-differences paired by seed, what could have been seen, and sentences that say so.
+differences paired by seed, and what could have been seen.
 
 Two kinds of chance are kept apart. The t interval over seeds is about training again, on the same test images. The
 bootstrap over images is about other test images, for the networks as they were trained.
@@ -81,7 +81,6 @@ class Difference:
             few pairs J(n - 1); None for fewer than three pairs or equal differences.
             Lakens 2013, doi 10.3389/fpsyg.2013.00863; J: Hedges 1981, doi 10.3102/10769986006002107.
         p: of the two-sided paired t test; None for fewer than two pairs, or equal differences.
-        detectable: see ``detectable_difference``.
     """
 
     seeds: tuple[int, ...]
@@ -89,7 +88,12 @@ class Difference:
     of: Estimate
     effect_size: float | None
     p: float | None
-    detectable: float | None
+
+    def detectable(self, comparisons: int) -> float | None:
+        """Return what ``detectable_difference`` says; None where there is no test."""
+        if self.p is None or self.of.sd is None:
+            return None
+        return detectable_difference(self.of.sd, self.of.n, comparisons=comparisons)
 
 
 def compare(variant: Values, reference: Values) -> Difference:
@@ -103,10 +107,10 @@ def compare(variant: Values, reference: Values) -> Difference:
     unpaired = tuple(sorted(variant.keys() ^ reference.keys()))
     of = estimate([variant[seed] - reference[seed] for seed in seeds])
     if not (of.n > 1 and of.mean is not None and of.sd):
-        return Difference(seeds, unpaired, of, None, None, None)
+        return Difference(seeds, unpaired, of, None, None)
     p = 2 * float(stats.t.sf(abs(of.mean) / (of.sd / of.n**0.5), of.n - 1))
     effect = of.mean / of.sd * few_pairs_correction(of.n - 1) if of.n > 2 else None
-    return Difference(seeds, unpaired, of, effect, p, detectable_difference(of.sd, of.n))
+    return Difference(seeds, unpaired, of, effect, p)
 
 
 def few_pairs_correction(freedom: int) -> float:
@@ -118,23 +122,25 @@ def few_pairs_correction(freedom: int) -> float:
     return float(np.exp(gammaln(freedom / 2) - gammaln((freedom - 1) / 2)) / (freedom / 2) ** 0.5)
 
 
-def detectable_difference(sd: float, pairs: int) -> float:
+def detectable_difference(sd: float, pairs: int, *, comparisons: int = 1) -> float:
     """Return the smallest true difference that a paired t test would have seen with a power of 80 %.
 
-    Two-sided at 5 %, before any correction for the number of comparisons, and as if the standard deviation of the
-    differences were known to be ``sd``. From the noncentral t distribution (Cohen 1988, Statistical Power Analysis).
+    Two-sided at 5 % over the number of comparisons, the first step of Holm, so that it would have been seen whatever
+    the other comparisons gave; and as if the standard deviation of the differences were known to be ``sd``. From the
+    noncentral t distribution (Cohen 1988, Statistical Power Analysis).
 
     Args:
         sd: standard deviation of the differences, more than 0.
         pairs: at least 2.
+        comparisons: that are corrected for together.
     """
-    critical = float(stats.t.ppf((1 + CONFIDENCE) / 2, pairs - 1))
+    critical = float(stats.t.isf((1 - CONFIDENCE) / 2 / comparisons, pairs - 1))
 
     def lack(shift: float) -> float:
         # The other tail counts for less than 3e-5 from a shift of 2 on, and scipy gives NaN for it.
         return float(stats.nct.sf(critical, pairs - 1, shift)) - POWER
 
-    return float(optimize.brentq(lack, 2.0, 20.0)) * sd / pairs**0.5
+    return float(optimize.brentq(lack, 2.0, 2 * critical + 4)) * sd / pairs**0.5
 
 
 def correct(p_values: Sequence[float | None]) -> list[float | None]:

@@ -67,9 +67,9 @@ def say_verdict(
         return f"a difference was seen{ON_THESE if _may_vanish(*over_images) else ''}"
     if of.low > 0 or of.high < 0:
         return "a difference was seen by itself, not after the correction"
-    before = "" if comparisons == 1 else ", before the correction"
-    detectable = _amount(difference.detectable or 0.0)
-    return f"no difference was seen; one of {detectable} would have been in 80 % of such experiments{before}"
+    after = "" if comparisons == 1 else ", after the correction"
+    seen = _amount(difference.detectable(comparisons) or 0.0)
+    return f"no difference was seen; one of {seen} would have been in 80 % of such experiments{after}"
 
 
 def say_together(comparisons: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -95,7 +95,11 @@ def measure(source: Source, column: Column, choices: Choices) -> Measured:
     )
     _refuse_nothing(edges, "edge", account, source)
     cells = _append(cells, connected.outside)
-    found = [*findings(cells, proofread, laminae=laminae, notes=source.notes), *classified.findings, *account.left_out]
+    found = [
+        *findings(cells, edges, proofread, laminae=laminae, notes=source.notes),
+        *classified.findings,
+        *account.left_out,
+    ]
     found += [*_of_segments(source, cells, choices.border_um), *_of_tables(source, cells, column, connected, wiring)]
     kept = set(values(cells, "source_id"))
     anatomy = Anatomy(

@@ -14,7 +14,7 @@ import pyarrow as pa
 from connectome2net.extract.laminae import TOLERANCE_UM, contradicts_depth
 from connectome2net.extract.proofreading import FULL
 from connectome2net.spec.model import Finding, Laminae, Step
-from connectome2net.spec.tables import values
+from connectome2net.spec.tables import edge_index, values
 
 LEFT_OUT = "left out"
 Mask = npt.NDArray[np.bool_]
@@ -56,11 +56,14 @@ class Account:
         self.steps.append(Step(name=name, rows_in=rows_in, kept=kept, lost=lost, why=why if lost else ""))
 
 
-def findings(cells: pa.Table, proofread: pa.Table, *, laminae: Laminae, notes: tuple[str, ...]) -> Iterator[Finding]:
+def findings(
+    cells: pa.Table, edges: pa.Table, proofread: pa.Table, *, laminae: Laminae, notes: tuple[str, ...]
+) -> Iterator[Finding]:
     """List what is unknown, contradictory or incomplete.
 
     Args:
         cells: the labelled cells, ``CELLS_SCHEMA``.
+        edges: between them, ``EDGES_SCHEMA``.
         proofread: what is known of their proofreading, in the same order.
         laminae: the borders that were used.
         notes: what the source says of how it was read.
@@ -68,6 +71,7 @@ def findings(cells: pa.Table, proofread: pa.Table, *, laminae: Laminae, notes: t
     yield from (Finding(name="source", count=1, text=note) for note in notes)
     yield from _of_positions(cells, laminae)
     yield from _of_axons(cells, proofread)
+    yield from _of_inhibition(cells, edges)
     yield _of_outside(cells)
 
 
@@ -120,13 +124,32 @@ def _of_axons(cells: pa.Table, proofread: pa.Table) -> Iterator[Finding]:
     yield from finding("proofreading stale", cells, stale, "axons that changed after they were proofread")
 
 
+def _of_inhibition(cells: pa.Table, edges: pa.Table) -> Iterator[Finding]:
+    ei_class = values(cells, "ei_class")
+    pre, post = edge_index(edges)
+    count_E = values(edges, "synapse_count").astype(float)
+    inhibits = ei_class[pre] == "inhibitory"
+    known = inhibits | (ei_class[pre] == "excitatory")
+    received, inhibition = (np.bincount(post[used], count_E[used], cells.num_rows) for used in (known, inhibits))
+    reached = (ei_class == "excitatory") & (received > 0)
+    share = inhibition[reached] / received[reached]
+    if count := int((share > 0.5).sum()):
+        text = (
+            f"excitatory cells whose synapses from cells of the column are mostly inhibitory (median of all excitatory "
+            f"cells {np.median(share):.0%}): inhibitory axons are short and excitatory ones reach far, and are seldom "
+            "reconstructed to their ends"
+        )
+        yield Finding(name="inhibition over-represented", count=count, text=text)
+
+
 def _of_outside(cells: pa.Table) -> Finding:
     name = "outside_synapse_count"
     if name not in cells.column_names:
         text = "cells of whose inputs from outside the column nothing is known: they receive more than the edges say"
         return Finding(name="inputs from outside unknown", count=cells.num_rows, text=text)
     received = cells.column(name).drop_null().to_numpy()
-    text = f"cells receive {received.sum():,} synapses from outside the column, as far as the tables hold them ({name})"
+    of_whom = "from outside the column, or from pieces of axons attached to none of its cells"
+    text = f"cells receive {received.sum():,} synapses {of_whom} ({name})"
     return Finding(name="inputs from outside", count=int((received > 0).sum()), text=text)
 
 

@@ -29,13 +29,16 @@ def examine(model: nn.Module, *, quick: bool = False) -> dict[str, Any]:
         quick: within a second for a column: see ``spectral_report``; above 20,000 cells only Dale's law.
 
     Returns:
-        ``dale`` (``audit_dale``), ``silence`` (``audit_silence``), ``spectrum`` (``spectral_report``); or, in place of
-        the last two, a ``note``: of a conventional reference there is nothing to audit.
+        ``dale`` (``audit_dale``), ``norm``, ``silence`` (``audit_silence``), ``spectrum`` (``spectral_report``); or, in
+        place of the last two, a ``note``: of a conventional reference there is nothing to audit. A ``norm`` of
+        ``layer`` couples all cells of a population, beside what the audits look at: the weights.
     """
     found: dict[str, Any] = {"dale": audit_dale(model)}
     units = len(layout_of(model).cell_index)
     if not units:
         return found | {"note": "nothing to audit: a conventional reference has no cells and no edges"}
+    program: Any = model.program
+    found["norm"] = program.dynamics.arguments.get("norm")
     if quick and units > LARGE:
         return found | {"note": f"{units:,} cells: c2n inspect looks at silent edges and the spectrum"}
     return found | {"silence": audit_silence(model), "spectrum": spectral_report(model, quick=quick)}

@@ -113,10 +113,10 @@ def _add_comparisons(page: Composition, study: Study) -> None:
         ],
         title="The same differences as numbers",
         caption=(
-            "Detectable is the smallest difference that so many seeds could have seen; where it is larger than the "
-            "difference, finding none says little. The bootstrap is about other test images, for these networks as "
-            "they were trained; whether training again gives the same is told by the interval over seeds alone. An "
-            "effect size needs three seeds."
+            "Detectable is the difference that so many seeds would have seen, after the correction, in 80 % of such "
+            "experiments; where it is larger than the difference, finding none says little. The bootstrap is about "
+            "other test images, for these networks as they were trained; whether training again gives the same is told "
+            "by the interval over seeds alone. An effect size needs three seeds."
         ),
     )
 

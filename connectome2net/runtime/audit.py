@@ -52,8 +52,8 @@ def audit_silence(model: nn.Module) -> dict[str, int]:
     One presynaptic cell of a projection at a time sends 1 and all others 0, through the product that the model uses.
     What comes out is a column of W as it acts, and must be the weight of each measured edge, and exactly 0 elsewhere.
     Where all cells were probed, this proves for each projection, with the weights that it has now, that it is what
-    its edges say and nothing else. That no other path leads from cell to cell is what ``load`` checks, when it writes
-    model.py again and compares.
+    its edges say and nothing else; that there are no other projections is what ``load`` checks, when it writes model.py
+    again and compares. A norm of drives is no projection, and couples the cells of a population all the same.
 
     Args:
         model: a compiled network, fresh or trained.
@@ -61,7 +61,7 @@ def audit_silence(model: nn.Module) -> dict[str, int]:
     Returns:
         ``edges``; ``outside``: pairs without an edge where something passes; ``wrong``: edges that do not pass their
         weight; ``silent``: edges whose weight is 0; ``cells``: presynaptic cells of all projections, and ``probed``:
-        how many of them were probed: all, or as many drawn at random as a billion products allow.
+        how many of them were probed: all, or as many drawn at random as ``MOST_PRODUCTS`` allows.
     """
     found = dict.fromkeys(("edges", "outside", "wrong", "silent", "cells", "probed"), 0)
     for module in _projections(model):

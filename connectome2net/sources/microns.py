@@ -128,7 +128,7 @@ TYPE_LAMINA: Mapping[str, str] = {
 """Excitatory types whose name says their lamina."""
 
 LAMINA_BOTTOM_UM: Mapping[str, float] = {"L1": 80.0, "L2/3": 250.0, "L4": 370.0, "L5": 510.0, "L6": 730.0}
-"""Depth below the pia at which a lamina ends, V1: where the dominant excitatory type changes. L1 is a choice."""
+"""Depth below the pia at which a lamina ends, V1: where the dominant excitatory type changes. L1 and L6 are choices."""
 
 VOXEL_NM = (4.0, 4.0, 40.0)
 """The voxel in which CAVE gives positions unless another resolution is asked for."""

@@ -15,7 +15,8 @@ from connectome2net.errors import Issue
 from connectome2net.spec.firing import firing_of_populations
 from connectome2net.spec.model import Spec
 from connectome2net.spec.network import Network, Projection
-from connectome2net.spec.select import population_cells, projection_cells
+from connectome2net.spec.rules import SPIKING
+from connectome2net.spec.select import population_cells, projection_cells, resolve
 from connectome2net.spec.tables import edge_index
 
 HAVE_A_VOLTAGE: Final = ("lif", "izhikevich", "conductance")
@@ -36,11 +37,26 @@ def check_cells(spec: Spec) -> Iterator[Issue]:
     if form.model == "elm" and form.tau_min_ms >= form.tau_max_ms:
         found = f"{form.tau_min_ms:g}, not below tau_max_ms, {form.tau_max_ms:g}"
         yield Issue(f"{path}/tau_min_ms", found, "the shorter of the two", "make it shorter")
+    if form.model in SPIKING:
+        yield from _held(network)
     if form.model == "izhikevich":
         known = firing_of_populations(spec)
         for name in (population.name for population in network.populations if population.name not in known):
             fix = 'say how it fires, such as "regular_spiking", or divide it by ei_class'
             yield Issue(f"{path}/firing", f"{name!r}, whose cells are not of one known class", "how it fires", fix)
+
+
+def _held(network: Network) -> Iterator[Issue]:
+    """Yield a phase that holds cells which have sent spikes: they would repeat those of their last step."""
+    active: set[str] = set()
+    for at, phase in enumerate(network.schedule):
+        updated = set(resolve(phase.populations, network))
+        if held := sorted(active - updated):
+            found = f"{held[0]!r} is held, and would repeat the spikes of its last step"
+            wanted = f"populations of {network.dynamics.model} cells in all phases after their first"
+            fix = "add it, or make the schedule one phase"
+            yield Issue(f"/network/schedule/{at}/populations", found, wanted, fix)
+        active |= updated
 
 
 def check_synapses(spec: Spec) -> Iterator[Issue]:

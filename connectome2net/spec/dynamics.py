@@ -62,7 +62,8 @@ class Lif(Part):
         surrogate_slope: of the surrogate gradient ``1 / (slope |v - 1| + 1)^2``. The shape matters little, the scale
             does (Zenke and Vogels 2021, doi 10.1162/neco_a_01367); drives have deviation 1.
         norm: ``layer``: LayerNorm of the current over the cells of each population, with a gain and a bias per cell, so
-            that some cells of every population spike, whatever their inputs are.
+            that some cells of every population reach threshold, given time: within 4 steps of 2 ms only those whose
+            current is above 1.8, and populations that others drive fire later. Let a pass last some tau_ms for each.
     """
 
     model: Literal["lif"]

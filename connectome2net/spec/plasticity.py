@@ -86,7 +86,8 @@ class InhibitorySTDP(Part):
     """``strength += rate * exp(-t / tau)`` for two spikes t apart, ``-= rate * 2 tau target`` for a presynaptic spike.
 
     The form for spikes of ``inhibitory``: every pair of a pass counts, in any order (Vogels et al. 2011, doi
-    10.1126/science.1211095). It acts on inhibitory edges; others stay as they are.
+    10.1126/science.1211095). Of 2 tau, the area of the window, only what lies within the pass counts, so that the
+    target holds in a short one too. It acts on inhibitory edges; others stay as they are.
 
     Attributes:
         rate: the change of a strength by a pair without time between.
@@ -105,7 +106,8 @@ class STDP(Part):
 
     With pre t after post ``strength -= rate * depression * exp(-t / tau_minus)``. Every pair of spikes in a pass counts
     (Bi and Poo 1998, doi 10.1523/JNEUROSCI.18-24-10464.1998). The defaults are those of Song, Miller and Abbott 2000,
-    doi 10.1038/78829, whose rate is 0.005 of the largest strength.
+    doi 10.1038/78829, whose rate is 0.005 of the largest strength. They describe excitatory synapses; here the
+    magnitudes of all edges of a projection change, as with ``triplet_stdp``.
 
     Attributes:
         rate: the change of a strength by a pair without time between, A_plus.
@@ -170,7 +172,8 @@ class DifferentialHebbian(Part):
 class ThreeFactor(Part):
     """``strength += rate * <(reward - baseline) eligibility>``, for each image by itself.
 
-    In each step ``eligibility <- exp(-1 / tau) eligibility + post * pre``. The reward is 1 where the answer was right,
+    Under Dale's law it acts on excitatory edges; others stay as they are. In each step
+    ``eligibility <- exp(-1 / tau) eligibility + post * pre``. The reward is 1 where the answer was right,
     else 0; the baseline is its running mean (Izhikevich 2007, doi 10.1093/cercor/bhl152; Fremaux and Gerstner 2016, doi
     10.3389/fncir.2015.00085).
 

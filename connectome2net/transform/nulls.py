@@ -10,6 +10,7 @@ from typing import Final
 
 CARRIED: Final = "synapse counts, sizes and, up to one factor, weights"
 MULTISET: Final = f"the multiset of {CARRIED}"
+BALANCE: Final = "the share of inhibition in edges and weights"
 SUMS: Final = "the summed weights of each postsynaptic cell"
 ANEW: Final = "the weights before learning, which are normalised anew"
 WHO: Final = "who is connected to whom"
@@ -48,7 +49,7 @@ _ALL: Final = (
         "erdos-renyi",
         "edges drawn at random, not measured",
         ("the number of edges", MULTISET),
-        ("how many edges each pair of populations has", SUMS, ALL_ELSE),
+        ("how many edges each pair of populations has", BALANCE, SUMS, ALL_ELSE),
         reference="Erdos and Renyi 1959, Publicationes Mathematicae 6, 290",
     ),
     Null(
@@ -62,7 +63,7 @@ _ALL: Final = (
         "all-to-all",
         "every cell connected with every other of the populations that a projection connects, not measured",
         (f"the measured edges with their {CARRIED}", "which pairs of populations have edges"),
-        ("that most pairs of cells have no edge: degrees, reciprocity, distances, motifs", SUMS),
+        ("that most pairs of cells have no edge: degrees, reciprocity, distances, motifs", BALANCE, SUMS),
     ),
     Null(
         "degree",
@@ -116,12 +117,12 @@ _ALL: Final = (
         "signs",
         "which cells are inhibitory permuted; edges as before",
         ("all edges and their weights", "the number of inhibitory cells", "the cells of each population"),
-        ("which cells are inhibitory", "Dale's law between types: a type has cells of both signs"),
+        ("which cells are inhibitory, so that a type has cells of both signs", BALANCE),
     ),
     Null(
         "counts",
-        "synapse counts, sizes and weights permuted over the edges; who is connected to whom as before",
-        (WHO, MULTISET),
+        "synapse counts, sizes and weights permuted over the edges of each class; who is connected to whom as before",
+        (WHO, f"{MULTISET} of all excitatory cells, and of all inhibitory ones"),
         ("how strong each connection is", SUMS),
     ),
     Null(
@@ -132,7 +133,7 @@ _ALL: Final = (
             MULTISET,
             "the edges of pairs of populations that the network connects one way only",
         ),
-        ("the direction of edges", SUMS, "the sign of an edge where its new presynaptic cell has another"),
+        ("the direction of edges", BALANCE, SUMS, "the sign of an edge where its new presynaptic cell has another"),
     ),
     Null(
         "remove",
@@ -159,7 +160,7 @@ _ALL: Final = (
             "about the number of edges, unless cells are given",
             f"the measured edges between its cells, with their {CARRIED}",
         ),
-        ("most cells", SUMS, "sparseness: who is connected to whom"),
+        ("most cells", BALANCE, SUMS, "sparseness: who is connected to whom"),
         takes=("cells",),
     ),
     Null(

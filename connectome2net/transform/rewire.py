@@ -200,7 +200,11 @@ def _permute_counts(spec: Spec, wiring: Wiring, rng: np.random.Generator) -> Rew
             wanted="a projection that uses counts or sizes",
             fix="permute matched weights, or choose another null model",
         )
-    return Rewired(with_edges(spec, wiring, wiring.pre_E, wiring.post_E, rng.permutation(wiring.row_E)))
+    class_E = values(spec.cells, "ei_class")[wiring.pre_E]
+    row_E = wiring.row_E.copy()
+    for ei_class in np.unique(class_E):
+        row_E[class_E == ei_class] = rng.permutation(wiring.row_E[class_E == ei_class])
+    return Rewired(with_edges(spec, wiring, wiring.pre_E, wiring.post_E, row_E))
 
 
 def _transpose(spec: Spec, wiring: Wiring) -> Rewired:

@@ -46,7 +46,7 @@ CELLS: dict[str, Any] = {
         "pairs", dynamics={"model": "lif"}, schedule=STEPS, projections=delayed({"L4E_E": 1, "from_I": 3})
     ),
     "lif, graded inhibition": lambda: twelve_cells(
-        "feedforward", dynamics={"model": "lif", "tau_ms": 5.0}, **phases(("A",), ("B",), ("D",), steps=12)
+        "feedforward", dynamics={"model": "lif", "tau_ms": 5.0}, **phases(("A",), ("A", "B"), ("*",), steps=12)
     ),
     "izhikevich": lambda: twelve_cells("spiking", dynamics={"model": "izhikevich", "firing": MIXED}, schedule=STEPS),
     "izhikevich, by class": lambda: twelve_cells("pairs", dynamics={"model": "izhikevich"}, schedule=STEPS),

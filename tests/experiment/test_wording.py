@@ -5,9 +5,9 @@ from connectome2net.experiment.statistics import Difference, Estimate
 from connectome2net.experiment.wording import say_difference, say_effects, say_together, say_weight
 
 
-def difference(mean=-0.004, low=-0.010, high=0.002, *, pairs=5, unpaired=(), detectable=0.009) -> Difference:
+def difference(mean=-0.004, low=-0.010, high=0.002, *, pairs=5, unpaired=()) -> Difference:
     of = Estimate(pairs, mean, None if low is None else 0.005, low, high)
-    return Difference(tuple(range(pairs)), unpaired, of, None, None, detectable)
+    return Difference(tuple(range(pairs)), unpaired, of, None, None if low is None else 0.1)
 
 
 def say(found: Difference, p: float | None, *, comparisons: int = 7, **how) -> str:
@@ -17,8 +17,8 @@ def say(found: Difference, p: float | None, *, comparisons: int = 7, **how) -> s
 def test_no_difference() -> None:
     assert say(difference(), 0.2) == (
         "degree: 0.4 points less than real (95 % interval: 1.0 points less to 0.2 points more; 5 seeds paired; "
-        "p = 0.2, Holm for 7 comparisons): no difference was seen; one of 0.9 points would have been in 80 % of "
-        "such experiments, before the correction (preliminary: 5 seeds)."
+        "p = 0.2, Holm for 7 comparisons): no difference was seen; one of 1.4 points would have been in 80 % of "
+        "such experiments, after the correction (preliminary: 5 seeds)."
     )
 
 

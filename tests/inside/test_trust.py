@@ -98,8 +98,12 @@ def test_large_networks_are_examined_only_when_asked(run: Path, monkeypatch: pyt
     monkeypatch.setattr(trust, "LARGE", 11)
     model = c2n.load(run)
     quick = examine(model, quick=True)
-    assert quick == {"dale": quick["dale"], "note": "12 cells: c2n inspect looks at silent edges and the spectrum"}
-    assert examine(model).keys() == {"dale", "silence", "spectrum"}
+    assert quick == {
+        "dale": quick["dale"],
+        "norm": "layer",
+        "note": "12 cells: c2n inspect looks at silent edges and the spectrum",
+    }
+    assert examine(model).keys() == {"dale", "norm", "silence", "spectrum"}
 
 
 def test_a_run_without_an_epoch_and_a_damaged_one(run: Path, tmp_path: Path) -> None:

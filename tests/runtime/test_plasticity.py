@@ -36,8 +36,8 @@ BY_HAND: dict[str, list[float]] = {
     "inhibitory": [1.0 + 0.1 * 1.4 / 2, 0.5, 2.0, 1.5 + 0.1 * 7.4 / 2],
     # (0 0) in the first step, then PRE and POST: no pair of steps has both
     "differential_hebbian": BEFORE,
-    # reward - baseline: 0.5, -0.5; one step, so that post * pre is all there is: (2 0), (0.5 1.5), (0 6), (8 0)
-    "three_factor": [1.0 + 0.1 * 1 / 2, 0.5 + 0.1 * -0.5 / 2, 2.0 + 0.1 * -3 / 2, 1.5 + 0.1 * 4 / 2],
+    # reward - baseline: 0.5, -0.5; one step, so that post * pre is all there is: (0.5 1.5), (0 6) of excitatory edges
+    "three_factor": [1.0, 0.5 + 0.1 * -0.5 / 2, 2.0 + 0.1 * -3 / 2, 1.5],
 }
 SIGNED = [(name, sign) for name in RULES for sign in ("dale", "free") if sign == "dale" or name not in DALE_ONLY]
 

@@ -74,7 +74,7 @@ def test_inhibition_from_spikes_by_hand() -> None:
     matrix = Projection(arrays_of(MASK, sign=True), "W", sign="dale").double()
     rule = InhibitorySTDP(matrix, rate=0.1, target_hz=10.0, tau_ms=20.0, dt_ms=5.0)
     rule(matrix, train([[2], [2], [1]], 5), train([[1, 4], [1], [2]], 5))
-    usual = 2 * 0.010 * 20
+    usual = 0.010 * 5 * (1 + 2 * np.exp(-5 / 20) + 2 * np.exp(-10 / 20))  # two steps before and two after
     expected = [1 + 0.1 * (np.exp(-5 / 20) + np.exp(-10 / 20) - usual), 1.0, 1.0, 1 + 0.1 * (1 - usual)]
     assert matrix.strength_E().tolist() == pytest.approx(expected, rel=1e-6)
 
@@ -113,6 +113,20 @@ def test_triplets_depend_on_frequency_as_pairs_in_visual_cortex_do() -> None:
     assert max(after[:3]) < -0.05
     assert min(after[3:]) > 0.05
     assert after[0] == pytest.approx(-60 * 7e-3 * np.exp(-10 / 33.7), rel=1e-6)
+
+
+def test_the_target_of_inhibition_holds_in_short_passes_and_is_the_papers_in_long_ones() -> None:
+    """Cells that fire at the target, independently of each other, change nothing on average; 8 ms and 4 s."""
+    arrays = arrays_of(np.ones((1, 1), dtype=bool)) | {"W.sign": -torch.ones(1, dtype=torch.int8)}
+    for steps, images in ((4, 400_000), (2_000, 500)):
+        matrix = Projection(arrays, "W", sign="dale")
+        rule = InhibitorySTDP(matrix, rate=1.0, target_hz=20.0, tau_ms=20.0, dt_ms=2.0)
+        draw = torch.Generator().manual_seed(0)
+        pre_T, post_T = ((torch.rand(steps, 1, images, generator=draw) < 0.04).float().unbind() for _ in range(2))
+        spikes = float(torch.stack(pre_T).sum() / images)
+        rule(matrix, Activity(pre_T[-1], pre_T), Activity(post_T[-1], post_T))
+        change = float(matrix.strength_E().detach()) - 1
+        assert change / spikes == pytest.approx(0, abs=0.02)  # 2 tau target is 0.8
 
 
 def test_inhibition_from_spikes_drives_rates_to_the_target() -> None:

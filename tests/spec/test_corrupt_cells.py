@@ -117,6 +117,15 @@ CASES = [
         "mend its spelling or declare it",
     ),
     Case(
+        "spikes that are held",
+        "spiking",
+        put("/network/schedule", [{"populations": ["*"], "steps": 6}, {"populations": ["L4E", "E"], "steps": 6}]),
+        "/network/schedule/1/populations",
+        "'I' is held, and would repeat the spikes of its last step",
+        "populations of lif cells in all phases after their first",
+        "add it, or make the schedule one phase",
+    ),
+    Case(
         "times of memory in the wrong order",
         "pairs",
         put(DYNAMICS, {"model": "elm", "tau_min_ms": 200.0}),

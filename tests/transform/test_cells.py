@@ -18,7 +18,7 @@ from connectome2net import read_spec, rewire
 from connectome2net.errors import TransformError
 from connectome2net.spec import Spec, make_spec, validate
 from connectome2net.spec.select import select
-from connectome2net.spec.tables import values
+from connectome2net.spec.tables import edge_index, values
 from connectome2net.transform.weights import weights_of_edges
 
 fractions = st.floats(0.05, 0.95)
@@ -176,6 +176,12 @@ def test_counts_are_permuted_on_the_same_edges(spec: Spec, seed: int) -> None:
     check_every_control(spec, after)
     assert pairs_in(after) == pairs_in(spec)
     assert attributes(after) == attributes(spec)
+    inhibits = values(spec.cells, "ei_class") == "inhibitory"
+    sums = [
+        np.bincount(inhibits[edge_index(item.edges)[0]], values(item.edges, "synapse_count"), 2)
+        for item in (spec, after)
+    ]
+    assert np.array_equal(*sums)  # the share of inhibition stays
 
 
 def test_counts_that_nobody_looks_at() -> None:

@@ -47,7 +47,9 @@ class InhibitorySTDP(Rule):
         strength += rate * exp(-t / tau)           for each pair of spikes with t between them, in any order
         strength -= rate * 2 tau target_hz         for each presynaptic spike
 
-    All pairs of a pass count; the sum is averaged over the images. Vogels et al. 2011, Science 334:1569, doi
+    All pairs of a pass count; the sum is averaged over the images. 2 tau is the area of the window; what lies before or
+    after the pass is left out of it, since no spike can lie there: else the rate that balances both would be a multiple
+    of the target in passes that are not much longer than tau. Vogels et al. 2011, Science 334:1569, doi
     10.1126/science.1211095. It acts on the inhibitory edges; others stay as they are.
 
     Args:
@@ -64,13 +66,15 @@ class InhibitorySTDP(Rule):
         super().__init__()
         check_signs(projection)
         self.rate = rate
-        self.usual = 2 * tau_ms * target_hz / 1000
+        self.target = target_hz * dt_ms / 1000
         self.left = decay(tau_ms, dt_ms)
 
     def change(self, projection: Projection, pre: Activity, post: Activity, reward_B: Tensor | None) -> None:
         """Change the strengths of a projection once."""
-        post_T = zip(post.steps_T, traces(post.steps_T, self.left), strict=True)
-        beyond_T = [spike_NB + trace_NB - self.usual for spike_NB, trace_NB in post_T]
+        steps = range(len(post.steps_T))
+        usual_T = [self.target * sum(self.left ** abs(at - other) for other in steps) for at in steps]
+        post_T = zip(post.steps_T, traces(post.steps_T, self.left), usual_T, strict=True)
+        beyond_T = [spike_NB + trace_NB - usual for spike_NB, trace_NB, usual in post_T]
         at_pre_E = together_in_steps_E(projection, beyond_T, pre.steps_T)
         at_post_E = together_in_steps_E(projection, post.steps_T, traces(pre.steps_T, self.left))
         grow_inhibition(projection, self.rate * (at_pre_E + at_post_E))

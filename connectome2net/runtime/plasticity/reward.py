@@ -7,6 +7,7 @@ Enters: a projection, the steps of the cells at its two ends, the reward of each
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from connectome2net.runtime.plasticity.memory import RunningMean, decay
@@ -24,7 +25,9 @@ class ThreeFactor(Rule):
     baseline, a running mean that has this batch in it already, makes it a surprise (Fremaux and Gerstner 2016, doi
     10.3389/fncir.2015.00085). Each edge has a trace for each image, since images are trials of their own. The traces
     are linear in post, so weighting post by what the image earned and by what is left of the step gives the mean of
-    their products with the reward without ever storing edges x images numbers.
+    their products with the reward without ever storing edges x images numbers. Under Dale's law it acts on the
+    excitatory edges, as in the paper; others stay as they are, for a larger inhibitory strength would undo what was
+    rewarded.
 
     Args:
         rate: learning rate per batch.
@@ -47,8 +50,10 @@ class ThreeFactor(Rule):
         surprise_B = self.surprise(reward_B, like=post.read_NB)
         ago_T = range(len(post.steps_T) - 1, -1, -1)
         earned_T = [x_NB * (self.left**ago * surprise_B) for ago, x_NB in zip(ago_T, post.steps_T, strict=True)]
-        change_E = together_in_steps_E(projection, earned_T, pre.steps_T)
-        projection.set_strength(projection.strength_E() + self.rate * change_E)
+        change_E = self.rate * together_in_steps_E(projection, earned_T, pre.steps_T)
+        if projection.sign_E is not None:
+            change_E = torch.where(projection.sign_E > 0, change_E, 0.0)
+        projection.set_strength(projection.strength_E() + change_E)
 
     def surprise(self, reward_B: Tensor | None, *, like: Tensor) -> Tensor:
         """Return ``reward - baseline`` of each image, (B,)."""

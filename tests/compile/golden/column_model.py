@@ -1,6 +1,6 @@
 """column: a connectome as a trainable network, written by connectome2net.
 
-Spec twelve_cells_column, sha256 c6189b210fc209fd7bd82502da63b7d5699234b7283a64e399f68694b3d1862a
+Spec twelve_cells_column, sha256 4ec53177a60bd80afaf1990887e8c807c1e5bc8806b210d968e3e9dafd40b635
 Data by hand, materialization 1
 
 Populations
