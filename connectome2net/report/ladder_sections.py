@@ -157,7 +157,7 @@ def _add_controls(page: Composition, study: Study) -> None:
             "Edges changed, to other cells or to another weight, are counted among those that the network uses. Radius "
             "is the spectral radius of the initial weights: before rewiring, and of the rewired edges, which carry the "
             "same weights. All of these are then multiplied by one factor, so that the control begins to learn with "
-            "the radius before rewiring. Means over "
+            "the radius before rewiring (a norm of drives takes most of that factor out again). Means over "
             f"the graphs drawn, one for each seed.{_furthest(controls)}"
         ),
         rows=[{"variant": name} | control.model_dump() for name, control in found.items() if control is not None],

@@ -56,7 +56,8 @@ class Lif(Part):
         tau_ms: membrane time constant, one or one for each population. 10 ms is that of a cortical cell in an active
             network (Destexhe et al. 2003, doi 10.1038/nrn1198), and lets a step of 2 ms matter.
         tau_read_ms: the readout and the rules of rates see spikes through an exponential filter; 20 ms, so that it
-            spans a presentation of some tens of milliseconds.
+            spans a presentation of some tens of milliseconds. A regular train of f spikes per second comes to
+            ``f tau_read_ms / 1000`` there, less in a pass that is not much longer.
         dt_ms: length of a step; 2 ms is the absolute refractory time, in which there is at most one spike.
         refractory_steps: further steps after a spike in which the voltage stays where the reset left it.
         surrogate_slope: of the surrogate gradient ``1 / (slope |v - 1| + 1)^2``. The shape matters little, the scale
