@@ -8,6 +8,7 @@ Enters: a loaded network and the populations to look at. Leaves: their activity 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from types import TracebackType
 from typing import Any
 
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 
 from connectome2net.errors import InsideError
 from connectome2net.inside.layout import Index, Layout, cells_of, layout_of
-from connectome2net.inside.tap import Tap
+from connectome2net.inside.tap import Tap, Watch
 
 RATE = "rate_NB"
 
@@ -76,7 +77,7 @@ class Recording:
         self.passes: list[Pass] = []
         self._running = False
         self._layout, self._populations, self._detach = layout, populations, detach
-        self._taps: list[tuple[nn.Module, _Taker]] = []
+        self._taps: list[tuple[nn.Module, Watch]] = []
         self._hooks = [
             model.register_forward_pre_hook(self._begin),
             model.register_forward_hook(self._end, always_call=True),
@@ -84,9 +85,9 @@ class Recording:
         for group in layout.groups:
             chosen = [name for name in populations if layout.group_of[name] == group]
             if chosen:
-                taker = _Taker(self, chosen, variables)
-                Tap.add(cells_of(model, group), watch=taker)
-                self._taps.append((cells_of(model, group), taker))
+                watch = partial(self._take, chosen, variables)
+                Tap.add(cells_of(model, group), watch=watch)
+                self._taps.append((cells_of(model, group), watch))
 
     def __getitem__(self, population: str) -> Tensor:
         """Return what the cells of a population sent in each step of the last pass, (T, N, B)."""
@@ -102,8 +103,8 @@ class Recording:
 
     def remove(self) -> None:
         """Stop recording; what was recorded stays."""
-        for module, taker in self._taps:
-            Tap.drop(module, taker)
+        for module, watch in self._taps:
+            Tap.drop(module, watch)
         for hook in self._hooks:
             hook.remove()
         self._taps, self._hooks = [], []
@@ -130,28 +131,14 @@ class Recording:
     def _end(self, *_: Any) -> None:
         self._running = False
 
-    def _take(self, population: str, variable: str, of_group: Tensor) -> None:
-        # Outside a pass a checkpoint computes steps again, which were recorded before.
-        if self._running:
-            value = self._layout.part(population, variable, of_group)
-            # A copy, because a detached slice would keep the states of the whole group.
-            self.passes[-1]._keep(population, variable, value.detach().clone() if self._detach else value)
-
-
-class _Taker:
-    """What takes variables of a group's states to a recording."""
-
-    def __init__(self, recording: Recording, populations: list[str], variables: tuple[str, ...]) -> None:
-        self.recording = recording
-        self.populations = populations
-        self.variables = variables
-
-    def see(self, state: Any) -> None:
-        """Take what is asked for, where this state has it."""
-        for variable in self.variables:
-            if hasattr(state, variable):
-                for population in self.populations:
-                    self.recording._take(population, variable, getattr(state, variable))
+    def _take(self, populations: list[str], variables: tuple[str, ...], state: Any) -> None:
+        if not self._running:  # outside a pass a checkpoint computes steps again, which were recorded before
+            return
+        for variable in (name for name in variables if hasattr(state, name)):
+            for population in populations:
+                value = self._layout.part(population, variable, getattr(state, variable))
+                # A copy, because a detached slice would keep the states of the whole group.
+                self.passes[-1]._keep(population, variable, value.detach().clone() if self._detach else value)
 
 
 def record(

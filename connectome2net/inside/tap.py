@@ -7,6 +7,7 @@ Enters: the cells of a group. Leaves: what interventions and recordings hang on,
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from torch import Tensor, nn
@@ -24,12 +25,8 @@ class Change(Protocol):
         ...
 
 
-class Watch(Protocol):
-    """What looks at each state of a group."""
-
-    def see(self, state: Any) -> None:
-        """Look at the state after one step."""
-        ...
+Watch = Callable[[Any], None]
+"""What looks at the state of a group after each step."""
 
 
 class Tap:
@@ -72,7 +69,7 @@ class Tap:
     def _after(self, _: nn.Module, __: Any, state: Any) -> Any:
         state = self._changed(state)
         for watch in self.watches:
-            watch.see(state)
+            watch(state)
         return state
 
     def _changed(self, state: Any) -> Any:

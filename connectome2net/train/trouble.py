@@ -101,7 +101,7 @@ class _Lookout:
         self.most = 0.0
         self._model, self._layout = model, layout_of(model)
         self._times: dict[str, int] = {}
-        self._watches = [(cells_of(model, group), _Watch(self, group)) for group in self._layout.groups]
+        self._watches = [(cells_of(model, group), partial(self._look, group)) for group in self._layout.groups]
         self.calmer = CALMER if self._watches else PLAIN
 
     def __enter__(self) -> _Lookout:
@@ -134,7 +134,7 @@ class _Lookout:
                 "an output", value.detach(), where=words, axis=1, parts="channels" if value.dim() > 2 else "units"
             )
 
-    def look(self, group: str, state: Any) -> None:
+    def _look(self, group: str, state: Any) -> None:
         self._times[group] += 1
         place = _place(self._model, group, self._times[group])
         for population in (name for name, of in self._layout.group_of.items() if of == group):
@@ -158,18 +158,6 @@ class _Lookout:
         self.found = f"{variable} {float(value[wrong][0]):.3g} in {int(cells.sum()):,} of {len(cells):,} {parts}"
         if self.most_where:
             self.found += f"; the largest before was {self.most:.3g} ({self.most_where})"
-
-
-class _Watch:
-    """What shows the states of one group to the lookout."""
-
-    def __init__(self, lookout: _Lookout, group: str) -> None:
-        self.lookout = lookout
-        self.group = group
-
-    def see(self, state: Any) -> None:
-        """Show a state."""
-        self.lookout.look(self.group, state)
 
 
 def _place(model: nn.Module, group: str, times: int) -> str:
