@@ -74,7 +74,9 @@ def load(
     drawn = sum(count_drawn(program).values())
     if drawn > MOST_DRAWN and not trust:
         found, wanted = f"{drawn:,} numbers to draw", f"at most {MOST_DRAWN:,}"
-        raise LoadError("a network so large", where=path, found=found, wanted=wanted, fix=TRUST)
+        raise LoadError(
+            "this network is too large to be loaded without trust", where=path, found=found, wanted=wanted, fix=TRUST
+        )
     arrays = _read_arrays(path, program)
     text = _read(path / "model.py", most=MOST_BYTES).decode("utf-8", "replace")
     if not trust and text != emit(program):

@@ -458,13 +458,13 @@ def test_more_numbers_than_are_justified(folder: Path) -> None:
         program["input"]["channels"] = 4096
 
     rewrite(folder, change)
-    with pytest.raises(LoadError, match=r"(?s)a network so large.*68,686,045,259 numbers.*536,870,912.*--trust"):
+    with pytest.raises(LoadError, match=r"(?s)this network is too large.*68,686,045,259 numbers.*536,870,912.*--trust"):
         c2n.load(folder)
 
 
 def test_trusted_networks_may_be_large(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.modules["connectome2net.load"], "MOST_DRAWN", 10)
-    with pytest.raises(LoadError, match=r"a network so large"):
+    with pytest.raises(LoadError, match=r"this network is too large"):
         c2n.load(folder)
     assert c2n.load(folder, trust=True)(image()).shape == (3, 3)
 

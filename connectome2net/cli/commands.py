@@ -41,9 +41,15 @@ source_option = click.option(
     "--require",
     multiple=True,
     type=click.Choice(["proofread-axon", "fully-extended-axon"]),
-    help="What a presynaptic cell must fulfil.",
+    help="Keep edges of such presynaptic cells only.",
 )
-@click.option("--min-synapses", default=1, show_default=True, type=click.IntRange(min=1), help="Fewest of an edge.")
+@click.option(
+    "--min-synapses",
+    default=1,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Leave out edges with fewer synapses.",
+)
 @click.option(
     "--min-size-vx",
     default=0,
@@ -56,7 +62,7 @@ source_option = click.option(
     default=100.0,
     show_default=True,
     type=click.FloatRange(min=0),
-    help="Name cells nearer than this to a side of the volume.",
+    help="List cells closer than this to a side of the volume.",
 )
 @click.option(
     "--network", help="Which network to assume: column, column_deep, bionic, laminae or types.  [default: column]"
@@ -121,7 +127,7 @@ def inspect(path: Path, figure: Path | None, backend: str | None, trust: bool, a
         print_json(found) if as_json else show_network(found)
     elif backend is not None or trust:
         option = "--trust" if backend is None else "--backend"
-        raise click.UsageError(f"{option} is of a compiled network; leave it out here")
+        raise click.UsageError(f"{option} is for compiled networks and runs; leave it out here")
     else:
         _inspect_spec(path, figure, as_json)
 

@@ -19,7 +19,7 @@ GOAL = 0.6
     "--out", "-o", default="c2n-demo", show_default=True, type=click.Path(path_type=Path), help="Where to write."
 )
 def demo(out: Path) -> None:
-    """Run the whole chain on a synthetic column and drawn faces: no files, no network, two minutes."""
+    """Run the whole chain on a synthetic column and drawn faces: no files, no network, about a minute."""
     from connectome2net.cli.show import show_evaluation, show_extraction
     from connectome2net.compile.package import compile_spec
     from connectome2net.evaluate import evaluate

@@ -28,7 +28,9 @@ MARKS = {"ok": ("ok", "green"), "warning": ("warning", "yellow"), "problem": ("p
 
 
 @click.command()
-@click.option("--source", metavar="CAVE", help="cave[:DATASTACK][@VERSION]; then CAVE has to work.  [default: cave]")
+@click.option(
+    "--source", metavar="CAVE", help="cave[:DATASTACK][@VERSION]; ends with 1 if it cannot be reached.  [default: cave]"
+)
 @as_json
 def doctor(source: str | None, as_json: bool) -> None:
     """Check packages, devices, disk, the CAVE token, its server and version; say what is wrong."""

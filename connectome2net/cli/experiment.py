@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("plan", metavar="FILE_OR_PRESET")
 @click.option(
-    "--spec", "specs", multiple=True, metavar="PATH", help="Instead of the plan's; or `synthetic`; or several."
+    "--spec",
+    "specs",
+    multiple=True,
+    metavar="PATH",
+    help="Spec to use instead of the plan's; `synthetic` draws one; may be given several times.",
 )
 @click.option("--data", metavar="PATH", help="Images: a file, a folder, or `synthetic`.")
 @click.option("--quick", is_flag=True, help="Fewer variants, epochs and seeds, as the plan says; the page says so too.")

@@ -31,9 +31,11 @@ def _list_nulls(context: click.Context, _: click.Parameter, wanted: bool) -> Non
 @click.command()
 @click.argument("spec", type=click.Path(path_type=Path), default=Path("spec.json"))
 @click.option("--null", required=True, metavar="NAME", help="The null model: degree, erdos-renyi, ...; see --list.")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Of everything that is random.")
-@click.option("--fraction", type=float, help="Of the edges (remove, add) or of the cells (subset).")
-@click.option("--cells", type=click.IntRange(min=1), help="Of the dense core.  [default: as many as give its edges]")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Random seed.")
+@click.option("--fraction", type=float, help="Fraction of edges (remove, add) or of cells (subset).")
+@click.option(
+    "--cells", type=click.IntRange(min=1), help="Cells of the dense core.  [default: as many as give its edges]"
+)
 @click.option(
     "--weights",
     default="matched",

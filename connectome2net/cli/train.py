@@ -101,7 +101,7 @@ def train(
     type=click.Choice(["test", "validation"]),
     default="test",
     show_default=True,
-    help="Choose settings on validation, and look at test once.",
+    help="Images to evaluate on. Choose settings on validation; look at test once.",
 )
 @trust_option
 @as_json

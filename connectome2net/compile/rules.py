@@ -1,6 +1,6 @@
 """``network.plasticity`` -> the rules of a program.
 
-Enters: a ``Network``. Leaves: each rule that a projection uses.
+Enters: a ``Network``. Leaves: each rule that a projection or a population uses.
 """
 
 from __future__ import annotations

@@ -28,6 +28,7 @@ from connectome2net.runtime.device import find_device
 from connectome2net.tasks import Dataset, ImageSet, open_dataset
 from connectome2net.tasks.dataset import hash_pixels
 from connectome2net.train.checkpoint import write_json
+from connectome2net.train.config import OF_IMAGES
 from connectome2net.train.ridge import is_reservoir
 from connectome2net.train.run import images_of, read_run
 
@@ -69,11 +70,11 @@ def evaluate(
 
     Returns:
         ``test`` or ``validation`` (metrics on all images of the part), ``without_leaked`` (without images whose pixels
-        occur in training) and ``without_leaked_or_blank`` (both not, where other images are given and those of the run
-        are not to be found), ``parts`` (one entry per part of the source, PublicTest and
-        PrivateTest for instance, where there are several), ``mirrored`` (of the mean of the probabilities that the
-        network gives to an image and to its mirror image; where training flipped images), ``robustness``, where it was
-        asked for, the audits, and what was evaluated.
+        occur in training) and ``without_leaked_or_blank`` (both are absent where other images are given and those of
+        the run are not found), ``parts`` (one entry per part of the source, PublicTest and PrivateTest for instance,
+        where there are several), ``mirrored`` (of the mean of the probabilities that the network gives to an image and
+        to its mirror image; where training flipped images), ``robustness``, where it was asked for, the audits, and
+        what was evaluated.
 
     Raises:
         TrainError: the folder is not a run.
@@ -146,7 +147,7 @@ def _open(data: str | Path | None, record: dict[str, Any], *, size: int) -> Data
     """Open images as the run read them."""
     config = record["config"]
     # Runs of an earlier release know no labels but those of the source.
-    reading = {key: config[key] for key in ("seed", "validation_fraction", "skip_broken", "labels") if key in config}
+    reading = {key: config[key] for key in ("seed", *OF_IMAGES) if key in config}
     return open_dataset(data, size=size, **reading)
 
 

@@ -104,7 +104,7 @@ def changed_spec(base: Spec, change: Change) -> Spec:
             return spec
     found = "\n".join(map(str, issues))
     what = f"variant {change.name!r} makes no valid network"
-    raise ExperimentError(what, found=found, fix="mend its `without` and `set`")
+    raise ExperimentError(what, found=found, fix="correct its `without` and `set`")
 
 
 def check_control(variant: Change, where: str) -> None:

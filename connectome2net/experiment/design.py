@@ -1,6 +1,6 @@
 """Which parts of a network are on together: two-level factorial designs.
 
-Enters: the names of the parts (factors). Leaves: rows of levels, and what such a design confuses with what.
+Enters: the names of the parts (factors). Leaves: runs, each with the factors that are on.
 
 A fraction of the 2^k combinations is chosen by generators: the level of an added factor is the product of the levels
 (-1, +1) of some basic ones. Products of factors that are constant over the design are the words of its defining
@@ -53,7 +53,7 @@ def factorial(factors: Sequence[str], *, runs: int = 128) -> list[dict[str, bool
     names = tuple(factors)
     if not 1 <= len(names) <= MOST_FACTORS or len(set(names)) < len(names):
         wanted = f"1 to {MOST_FACTORS} different factors"
-        raise ExperimentError("these are no factors of a design", found=", ".join(names) or "none", wanted=wanted)
+        raise ExperimentError("these are not factors of a design", found=", ".join(names) or "none", wanted=wanted)
     if runs not in GENERATORS:
         wanted = ", ".join(map(str, GENERATORS))
         raise ExperimentError("there is no design with so many runs", where="runs", found=runs, wanted=wanted)

@@ -37,7 +37,7 @@ def vary(factors: Sequence[Change], kind: Kind, *, runs: int) -> tuple[Change, .
     for factor in factors:
         if alone := [key for key in ALONE if getattr(factor, key) is not None]:
             fix = "make it a [[variant]]"
-            raise ExperimentError("this is no factor of a design", where=factor.name, found=alone[0], fix=fix)
+            raise ExperimentError("this is not a factor of a design", where=factor.name, found=alone[0], fix=fix)
     if len(nulls := [factor.name for factor in factors if factor.null is not None]) > 1:
         raise ExperimentError("edges can be rewired by one factor only", where="[[factor]]", found=", ".join(nulls))
     rows = factorial([factor.name for factor in factors], runs=runs)

@@ -17,11 +17,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from connectome2net.errors import ExperimentError, near
 from connectome2net.experiment.change import Change, check_control
 from connectome2net.experiment.factors import Kind, vary
-from connectome2net.train.config import TrainConfig, make_config
+from connectome2net.train.config import OF_IMAGES, TrainConfig, make_config
 
 MOST_SEEDS: Final = 10_000
-IMAGES: Final = ("labels", "skip_broken", "validation_fraction")
-"""Settings that choose the images of a seed."""
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Epochs = Annotated[int, Field(ge=1)]
 
@@ -233,7 +231,7 @@ def _check_names(plan: Plan, where: str) -> None:
     if twice := [name for name, times in Counter(names).items() if times > 1]:
         raise ExperimentError("two variants have one name", where=where, found=twice[0], fix="rename one")
     if len(set(plan.seeds)) < len(plan.seeds):
-        raise ExperimentError("a seed is there twice", where=f"{where}: seeds", found=list(plan.seeds))
+        raise ExperimentError("a seed is listed twice", where=f"{where}: seeds", found=list(plan.seeds))
     named = {"reference": [plan.reference], "quick.variants": plan.quick.variants}
     named |= {f"variant {item.name!r}: reference": [item.reference] for item in plan.variants if item.reference}
     named |= {f"variant {item.name!r}: gap_to": [item.gap_to] for item in plan.variants if item.gap_to}
@@ -277,10 +275,10 @@ def _check_factors(plan: Plan, where: str) -> None:
 def _check_images(plan: Plan, where: str) -> None:
     first, *others = ((variant, settings(plan, variant, where=where)) for variant in plan.variants)
     for variant, config in others:
-        for name in IMAGES:
+        for name in OF_IMAGES:
             if (found := getattr(config, name)) != (wanted := getattr(first[1], name)):
                 raise ExperimentError(
-                    "a variant sees other images than the others",
+                    "a variant would be trained on other images than the others",
                     where=f"{where}: variant {variant.name!r}: train.{name}",
                     found=repr(found),
                     wanted=f"{wanted!r}, as {first[0].name!r}: runs of a seed are compared on the same images",

@@ -274,10 +274,9 @@ def _opened(images: str | Dataset, variant: Variant) -> Dataset:
         found = f"{front_end.height} x {front_end.width}"
         fix = "open your images yourself and hand a Dataset to run_experiment(data=...)"
         raise ExperimentError("files of images are read as squares", where=variant.change.name, found=found, fix=fix)
-    return _open(images, front_end.height, config.validation_fraction, config.skip_broken, config.labels)
+    return _open(images, size=front_end.height, **config.of_images())
 
 
 @lru_cache(maxsize=2)
-def _open(data: str, size: int, validation_fraction: float, skip_broken: bool, labels: Any) -> Dataset:
-    how = {"validation_fraction": validation_fraction, "skip_broken": skip_broken, "labels": labels}
-    return open_dataset(data, size=size, **how)
+def _open(data: str, **how: Any) -> Dataset:
+    return open_dataset(data, **how)

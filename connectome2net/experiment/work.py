@@ -150,21 +150,16 @@ def _images(task: Task) -> Dataset:
     """Return the images of a run."""
     if isinstance(task.data, Dataset):
         return task.data
-    config = task.config
-    how = (config.validation_fraction, task.size, config.skip_broken, config.labels)
-    return _open(task.data, task.digest, config.seed, *how)
+    return _open(task.data, task.digest, seed=task.config.seed, size=task.size, **task.config.of_images())
 
 
 @lru_cache(maxsize=1)
-def _open(
-    data: str, _: str, seed: int, validation_fraction: float, size: int, skip_broken: bool, labels: Any
-) -> Dataset:
+def _open(data: str, _: str, **how: Any) -> Dataset:
     """Open images once in a process; runs come seed after seed, so that one data set is enough.
 
     With their digest among what it is asked for, other images in the same place are not taken for those of before.
     """
-    how = {"validation_fraction": validation_fraction, "skip_broken": skip_broken, "labels": labels}
-    return open_dataset(data, seed=seed, size=size, **how)
+    return open_dataset(data, **how)
 
 
 @contextlib.contextmanager

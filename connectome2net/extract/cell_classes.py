@@ -48,7 +48,7 @@ class Classified:
         cells: with ``cell_type`` (one name per type; ``unknown`` where no table that agrees on the class gives one),
             ``ei_class`` (``excitatory``, ``inhibitory``, ``nonneuron`` or ``unknown``) and ``ei_evidence`` (the tables
             that decided; null where none did).
-        conflicts: cells whose class tables disagree about.
+        conflicts: cells on whose class the tables disagree.
         findings: tables that say nothing of any cell, and words that are not known.
     """
 

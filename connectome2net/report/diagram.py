@@ -98,9 +98,7 @@ class Sheet:
 def draw_program(program: dict[str, Any]) -> str:
     """Draw a program, of a column or of a conventional reference, as an SVG file."""
     sheet = Sheet()
-    sheet.box(
-        "Image", [f"{program.get('height', '?')} \N{MULTIPLICATION SIGN} {program.get('width', '?')} pixels, grey"]
-    )
+    sheet.box("Image", [f"{program['height']} \N{MULTIPLICATION SIGN} {program['width']} pixels, grey"])
     sheet.arrow_down()
     sheet.box("Front end", front_end_lines(program))
     sheet.arrow_down()

@@ -17,17 +17,17 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from connectome2net.report.page import INK, PALE, QUIET, STYLE
+from connectome2net.report.page import INK, PALE, PALER, QUIET, RULE, STYLE
 from connectome2net.report.panels import LOOKS
 
 WIDTH_IN: Final = 4.9
 """Of every chart: its text is readable where this is shrunk to a phone, and where it is stretched to a column."""
 
-RULE, PAPER, ACCENT, SHADE = "#e6e4de", "#ffffff", "#009e73", "#2a8fcd"
+PAPER, ACCENT, SHADE = "#ffffff", "#009e73", "#2a8fcd"
 BLUE, ORANGE = LOOKS["inhibitory"].colour, LOOKS["excitatory"].colour
 
 VARIABLES: Final = {
-    **{INK: "ink", "#000000": "ink", QUIET: "quiet", PALE: "pale", "#fbfaf7": "paler", RULE: "rule", PAPER: "paper"},
+    **{INK: "ink", "#000000": "ink", QUIET: "quiet", PALE: "pale", PALER: "paler", RULE: "rule", PAPER: "paper"},
     **{LOOKS[name].colour: name for name in LOOKS},
     **{LOOKS[name].shades[0]: f"{name}-pale" for name in LOOKS},
     **{ACCENT: "accent", SHADE: "shade"},

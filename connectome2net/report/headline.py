@@ -81,8 +81,7 @@ def _warnings(study: Study) -> Iterator[str]:
         yield "SYNTHETIC column: drawn from published statistics; no cell of it was measured."
     if any(record.dataset.synthetic for record in records):
         yield "SYNTHETIC images: drawn faces; accuracies say nothing about real ones."
-    transforms: tuple[object, ...] = getattr(study.spec.document.provenance, "transforms", ()) if study.spec else ()
-    if transforms:
+    if study.spec and study.spec.document.provenance.transforms:
         yield "CONTROL: the edges of this column were rewired and are not those that were measured."
     if study.experiment.quick:
         yield "QUICK: fewer variants, epochs or seeds than the full experiment; do not quote."

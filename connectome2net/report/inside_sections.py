@@ -16,7 +16,7 @@ import numpy.typing as npt
 from connectome2net.report import answers, insides
 from connectome2net.report.composing import Composition
 from connectome2net.report.drawing import chart_style
-from connectome2net.report.numbers import count, percent
+from connectome2net.report.numbers import percent
 from connectome2net.report.study import Study
 
 Faces = Mapping[str, npt.NDArray[np.uint8]]
@@ -65,7 +65,7 @@ def _add_confusion(page: Composition, study: Study, name: str) -> None:
             f"{'of 1 seed' if len(tests) == 1 else f'mean over {len(tests)} seeds'}. "
             f"The commonest mistake: {percent(often, 0)} of {right} are taken for {wrong}."
         ),
-        alt=f"Confusion matrix of {count(len(classes), 'class').replace('classs', 'classes')}",
+        alt=f"Confusion matrix of {len(classes)} classes",
         rows=[
             {"right": classes[row], "answer": classes[column], "share": float(share_KK[row, column])}
             for row, column in np.ndindex(share_KK.shape)

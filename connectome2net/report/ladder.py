@@ -34,7 +34,7 @@ def ladder_rows(study: Study) -> list[dict[str, Any]]:
         (messages), and for its drawing ``low_at, mean_at, high_at``, in percent of the width between the outermost
         interval ends, with room beside them.
     """
-    comparisons = {item.variant: item for item in study.results.comparisons} if study.results else {}
+    comparisons = {item.variant: item for item in study.comparisons}
     low, high = ladder_range([*comparisons.values()])
     rows: list[dict[str, Any]] = []
     names = {variant.name for variant in study.experiment.variants}
@@ -57,9 +57,9 @@ def ladder_rows(study: Study) -> list[dict[str, Any]]:
                 "text": points(found.difference),
                 "interval": between(found.low, found.high),
                 "beyond": found.low is not None and found.high is not None and not found.low <= 0 <= found.high,
-                "mean_at": _at(found.difference, low, high),
-                "low_at": _at(found.low if found.low is not None else found.difference, low, high),
-                "high_at": _at(found.high if found.high is not None else found.difference, low, high),
+                "mean_at": locate(found.difference, low, high),
+                "low_at": locate(found.low if found.low is not None else found.difference, low, high),
+                "high_at": locate(found.high if found.high is not None else found.difference, low, high),
             }
         rows.append(row)
     return rows
@@ -88,15 +88,16 @@ def ladder_ticks(study: Study) -> list[dict[str, Any]]:
     """Return the ticks of the ladder's axis: text in points and place in percent of its width."""
     from matplotlib.ticker import MaxNLocator
 
-    low, high = ladder_range(study.results.comparisons if study.results else ())
+    low, high = ladder_range(study.comparisons)
     ticks = [tick for tick in MaxNLocator(5).tick_values(100 * low, 100 * high) if 100 * low <= tick <= 100 * high]
     return [
-        {"text": f"{tick:+g}".replace("-", "\N{MINUS SIGN}") if tick else "0", "at": _at(tick / 100, low, high)}
+        {"text": f"{tick:+g}".replace("-", "\N{MINUS SIGN}") if tick else "0", "at": locate(tick / 100, low, high)}
         for tick in ticks
     ]
 
 
-def _at(value: float, low: float, high: float) -> float:
+def locate(value: float, low: float, high: float) -> float:
+    """Return the place of a value between two others, in percent."""
     return round(100 * (value - low) / (high - low), 2)
 
 

@@ -13,7 +13,7 @@ from connectome2net.report import ladder
 from connectome2net.report.composing import Composition
 from connectome2net.report.drawing import chart_style, to_svg
 from connectome2net.report.formats import Control, Effect, Variant
-from connectome2net.report.numbers import count, percent, points
+from connectome2net.report.numbers import between, count, percent, points
 from connectome2net.report.study import Study
 
 
@@ -44,7 +44,7 @@ def compose_ladder(page: Composition, study: Study) -> None:
 
 
 def _add_ladder(page: Composition, study: Study, rows: list[dict[str, Any]]) -> None:
-    comparisons = study.results.comparisons if study.results else ()
+    comparisons = study.comparisons
     reference = study.experiment.reference
     clear = sum(bool(row["beyond"]) for row in rows)
     with chart_style():
@@ -69,8 +69,7 @@ def _have(number: int) -> str:
 
 
 def _zero(study: Study) -> float:
-    low, high = ladder.ladder_range(study.results.comparisons if study.results else ())
-    return round(100 * -low / (high - low), 2)
+    return ladder.locate(0, *ladder.ladder_range(study.comparisons))
 
 
 def _ladder_csv(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -81,7 +80,6 @@ def _ladder_csv(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 
 def _add_comparisons(page: Composition, study: Study) -> None:
-    comparisons = study.results.comparisons if study.results else ()
     page.add_table(
         "comparisons",
         (
@@ -102,14 +100,14 @@ def _add_comparisons(page: Composition, study: Study) -> None:
                 item.reference,
                 str(item.n),
                 points(item.difference, 2),
-                _interval(item.low, item.high),
-                _interval(item.bootstrap_low, item.bootstrap_high),
+                between(item.low, item.high, 2),
+                between(item.bootstrap_low, item.bootstrap_high, 2),
                 _number(item.effect_size),
                 _p(item.p),
                 _p(item.p_corrected),
                 f"{100 * item.detectable:.2f}" if item.detectable is not None else "",
             )
-            for item in comparisons
+            for item in study.comparisons
         ],
         title="The same differences as numbers",
         caption=(
@@ -119,10 +117,6 @@ def _add_comparisons(page: Composition, study: Study) -> None:
             "by the interval over seeds alone. An effect size needs three seeds."
         ),
     )
-
-
-def _interval(low: float | None, high: float | None) -> str:
-    return "" if low is None or high is None else f"{points(low, 2)} to {points(high, 2)}"
 
 
 def _p(value: float | None) -> str:

@@ -23,7 +23,7 @@ from connectome2net.errors import ReportError
 
 WIDTH_IN, HEIGHT_IN = 12.0, 8.6
 DPI: Final = 200
-INK, QUIET, PALE = "#222222", "#5f5f5f", "#f3f2ee"
+INK, QUIET, PALE, PALER, RULE = "#222222", "#5f5f5f", "#f3f2ee", "#fbfaf7", "#e6e4de"
 CHARACTERS_PER_IN = 15.5
 """Of the font of captions."""
 

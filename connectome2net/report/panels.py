@@ -17,7 +17,7 @@ from matplotlib.image import AxesImage
 from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from connectome2net.report.measures import FloatArray, IntArray, Order, class_index, class_pairs, share_with_at_least
-from connectome2net.report.page import INK, PALE, QUIET, plain, spread
+from connectome2net.report.page import INK, PALE, PALER, QUIET, RULE, plain, spread
 from connectome2net.spec import Spec
 from connectome2net.spec.tables import EI_CLASSES, edge_index, values
 
@@ -108,7 +108,7 @@ def draw_laminae(spec: Spec, somata: Axes, depths: Axes) -> None:
     seen = [b for b in spec.anatomy.laminae.borders if b.bottom_um > top and b.top_um < bottom]
     for at, border in enumerate(seen):
         for axes in (somata, depths):
-            axes.axhspan(border.top_um, border.bottom_um, color=PALE if at % 2 else "#fbfaf7", zorder=0, linewidth=0)
+            axes.axhspan(border.top_um, border.bottom_um, color=PALE if at % 2 else PALER, zorder=0, linewidth=0)
             for depth in {border.top_um, border.bottom_um}:
                 axes.axhline(depth, color=QUIET, linewidth=0.7, zorder=2)
     for axes in (somata, depths):
@@ -259,7 +259,7 @@ def cut(text: str, most: int) -> str:
 def _count_axis(axes: Axes) -> None:
     axes.xaxis.set_major_formatter(plain)
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.grid(color="#e6e4de", linewidth=0.6)
+    axes.grid(color=RULE, linewidth=0.6)
     axes.set_axisbelow(True)
 
 

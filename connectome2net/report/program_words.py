@@ -61,7 +61,7 @@ def input_lines(program: dict[str, Any]) -> list[str]:
 
 
 def sign_words(block: dict[str, Any]) -> str:
-    """Say how the signs of a block are fixed, and what changes its weights besides the gradient."""
+    """Say how the signs of a block are fixed, and its delay."""
     words = SIGNS.get(block["sign"], str(block["sign"]))
     delay = f", delay {block['delay_steps']}" if block.get("delay_steps") else ""
     return words + delay

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from connectome2net.errors import ReportError
 from connectome2net.report.formats import (
+    Comparison,
     Epoch,
     EvaluationFile,
     ExperimentFile,
@@ -83,6 +84,7 @@ class Study:
         variants: the numbers of each variant.
         results: comparisons and conclusions; None for bare run folders, and before an experiment has ended.
         spec: the column; None where nobody said which.
+        spec_sha256: its digest.
     """
 
     experiment: ExperimentFile
@@ -95,6 +97,11 @@ class Study:
     def runs_of(self, variant: str) -> list[Run]:
         """Return the runs of a variant that have been evaluated or at least trained."""
         return [run for run in self.runs if run.plan.variant == variant and run.record is not None]
+
+    @property
+    def comparisons(self) -> tuple[Comparison, ...]:
+        """Differences of variants to their references; none before there are results."""
+        return self.results.comparisons if self.results else ()
 
     @property
     def alone(self) -> list[str]:

@@ -98,7 +98,7 @@ class Finding(Part):
 
 
 class Conflict(Part):
-    """A cell whose class tables disagree about.
+    """A cell on whose class the tables disagree.
 
     Attributes:
         cell: its ``source_id``.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import tomllib
 from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -17,6 +17,8 @@ from connectome2net.runtime.encode import Precision
 from connectome2net.tasks.augmentation import Augmentation
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+OF_IMAGES: Final = ("labels", "skip_broken", "validation_fraction")
+"""Settings that choose the images of a seed."""
 
 
 class TrainConfig(BaseModel):
@@ -80,6 +82,10 @@ class TrainConfig(BaseModel):
     devices: Annotated[int, Field(ge=1)] = 1
     nodes: Annotated[int, Field(ge=1)] = 1
     tensorboard: bool = False
+
+    def of_images(self) -> dict[str, Any]:
+        """Return the settings that choose the images of a seed, as ``open_dataset`` takes them."""
+        return {name: getattr(self, name) for name in OF_IMAGES}
 
 
 def read_config(path: str | Path | None, **changes: Any) -> TrainConfig:

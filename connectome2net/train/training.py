@@ -221,11 +221,4 @@ def _open(data: str | Path | Dataset | None, config: TrainConfig, compiled: Path
         found = f"{program.height} x {program.width}"
         fix = "open your images yourself and hand a Dataset to train(data=...)"
         raise TrainError("files of images are read as squares", where="/network/front_end", found=found, fix=fix)
-    return open_dataset(
-        data,
-        seed=config.seed,
-        validation_fraction=config.validation_fraction,
-        size=program.height,
-        skip_broken=config.skip_broken,
-        labels=config.labels,
-    )
+    return open_dataset(data, seed=config.seed, size=program.height, **config.of_images())

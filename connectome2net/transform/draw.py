@@ -159,7 +159,7 @@ def connect_all(wiring: Wiring, rng: np.random.Generator) -> tuple[Index, Index,
     places = Places(wiring)
     if (count := int(places.starts[-1])) > MOST_EDGES:
         found, fix = f"{count:,} pairs of cells", "take a smaller column: subset"
-        raise TransformError("so many edges", found=found, wanted=f"at most {MOST_EDGES:,}", fix=fix)
+        raise TransformError("too many edges", found=found, wanted=f"at most {MOST_EDGES:,}", fix=fix)
     pre, post = places.cells(np.arange(count))
     key, own = wiring.key(pre, post), wiring.key(wiring.pre_E, wiring.post_E)
     order = np.argsort(own)

@@ -273,7 +273,7 @@ def test_what_would_be_ignored_or_is_something_else_is_said(chain: dict) -> None
     for words, message in (
         (("train", "compiled", "--resume", "runs/001"), "leave out compiled"),
         (("train", "runs/001"), "this is a run(.|\n)*c2n train --resume runs/001"),
-        (("inspect", "spec.json", "--trust"), "--trust is of a compiled network"),
+        (("inspect", "spec.json", "--trust"), "--trust is for compiled networks and runs"),
         (("report", "runs/001", "-o", "page"), r"a page is HTML(.|\n)*name it page.html"),
     ):
         answer = run(*words, folder=folder)

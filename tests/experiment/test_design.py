@@ -48,9 +48,9 @@ def test_fewer_parts_are_confused_no_more(count: int, runs: int) -> None:
 
 
 def test_what_is_no_design() -> None:
-    with pytest.raises(ExperimentError, match="no factors of a design\n  found:  a, a\n  wanted: 1 to 12 different"):
+    with pytest.raises(ExperimentError, match="not factors of a design\n  found:  a, a\n  wanted: 1 to 12 different"):
         factorial(["a", "a"])
-    with pytest.raises(ExperimentError, match="no factors of a design\n  found:  none"):
+    with pytest.raises(ExperimentError, match="not factors of a design\n  found:  none"):
         factorial([])
     with pytest.raises(
         ExperimentError, match="so many runs\n  where:  runs\n  found:  100\n  wanted: 32, 64, 128, 256"

@@ -78,7 +78,7 @@ def test_settings_of_a_variant_overrule_those_of_the_plan_and_the_command_line_b
         (PLAN | {"variant": [{"null": "degree"}]}, r"a key is missing(.|\n)*variant number 1\n(.|\n)*wanted: name"),
         (PLAN | {"seeds": []}, r"a value does not fit(.|\n)*seeds\n(.|\n)*at least 1"),
         (PLAN | {"seeds": 0}, r"a value does not fit(.|\n)*seeds\n(.|\n)*found:  0"),
-        (PLAN | {"seeds": [1, 1]}, r"a seed is there twice(.|\n)*\[1, 1\]"),
+        (PLAN | {"seeds": [1, 1]}, r"a seed is listed twice(.|\n)*\[1, 1\]"),
         (PLAN | {"part": "training"}, r"a value does not fit(.|\n)*part\n(.|\n)*'test' or 'validation'"),
         (PLAN | {"metric": "loss"}, r"a value does not fit(.|\n)*metric\n(.|\n)*macro_f1"),
         (PLAN | {"name": "../x"}, r"a value does not fit(.|\n)*name\n(.|\n)*pattern"),
@@ -112,9 +112,12 @@ def test_settings_of_a_variant_overrule_those_of_the_plan_and_the_command_line_b
         (PLAN | {"train": {"seed": 3}}, r"no seed of its own(.|\n)*`seeds`"),
         (
             with_variant(train={"labels": "ferplus"}) | {"train": {"labels": "fer2013"}},
-            r"sees other images(.|\n)*variant 'odd': train.labels\n  found:  'ferplus'\n  wanted: 'fer2013', as 'real'",
+            r"trained on other images(.|\n)*train.labels\n  found:  'ferplus'\n  wanted: 'fer2013', as 'real'",
         ),
-        (with_variant(train={"skip_broken": True}), r"sees other images(.|\n)*train.skip_broken\n  found:  True"),
+        (
+            with_variant(train={"skip_broken": True}),
+            r"trained on other images(.|\n)*train.skip_broken\n  found:  True",
+        ),
         (with_variant(train={"validation_fraction": 0.2}), r"other images(.|\n)*validation_fraction\n  found:  0.2"),
         (PLAN | {"design": "factorial"}, r"\[\[factor\]\] and `design` go together"),
         (PLAN | {"factor": [{"name": "noise"}]}, r"\[\[factor\]\] and `design` go together"),
@@ -251,7 +254,7 @@ def test_a_factorial_design_switches_factors_off_together() -> None:
 
 
 def test_what_cannot_be_combined() -> None:
-    with pytest.raises(ExperimentError, match=r"no factor of a design(.|\n)*shape(.|\n)*network"):
+    with pytest.raises(ExperimentError, match=r"not a factor of a design(.|\n)*shape(.|\n)*network"):
         vary([Change(name="shape", network="cnn")], "factorial", runs=32)
     with pytest.raises(ExperimentError, match=r"one factor only(.|\n)*a, b"):
         vary([Change(name="a", null="degree"), Change(name="b", null="types")], "factorial", runs=32)

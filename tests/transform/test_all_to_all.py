@@ -44,5 +44,5 @@ def test_matched_weights_have_the_same_radius() -> None:
 
 def test_too_many_edges(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(draw, "MOST_EDGES", 100)
-    with pytest.raises(TransformError, match=r"so many edges(.|\n)*132 pairs of cells(.|\n)*subset"):
+    with pytest.raises(TransformError, match=r"too many edges(.|\n)*132 pairs of cells(.|\n)*subset"):
         rewire(twelve_cells("column"), "all-to-all")
