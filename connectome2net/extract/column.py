@@ -104,23 +104,23 @@ def find_column(
     text = text or ("all" if MAPPED_CELLS in source else "v1")
     column = _read_toml(Path(text)) if text.endswith(".toml") else COLUMNS.get(text)
     if column is None:
-        raise ExtractError("There is no such column", where="--column", found=text, wanted=KNOWN)
+        raise ExtractError("there is no such column", where="--column", found=text, wanted=KNOWN)
     if text == "v1":
         _refuse_other_volume(source, sized=radius_um is not None or side_um is not None)
     if radius_um is None and side_um is None:
         return column
     if radius_um is not None and side_um is not None:
-        raise ExtractError("A column has one shape", found="--radius-um and --side-um", wanted="one of the two")
+        raise ExtractError("a column has one shape", found="--radius-um and --side-um", wanted="one of the two")
     centre_nm = column.centre_nm or CENTRES_NM.get(text)
     if centre_nm is None:
         raise ExtractError(
-            "The column has no centre",
+            "the column has no centre",
             where="--column",
             found=f"{text} with a size",
             wanted=f"{' or '.join(CENTRES_NM)}, or a .toml file with centre_um",
         )
     if not 0 < (size := radius_um or side_um or 0.0) < math.inf:
-        raise ExtractError("A column has a size", where="--radius-um or --side-um", found=size, wanted="um, above 0")
+        raise ExtractError("a column has a size", where="--radius-um or --side-um", found=size, wanted="um, above 0")
     shape = "cylinder" if radius_um is not None else "square"
     sizes = {"shape": shape, "radius_um": radius_um, "side_um": side_um, "centre_nm": centre_nm}
     return column.model_copy(update={"method": "", "table": None, "why": "", "reference": ""} | sizes)
@@ -142,7 +142,7 @@ def _read_toml(path: Path) -> Column:
     try:
         keys = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ExtractError("The column's file cannot be read", where=path, found=error, wanted="TOML") from error
+        raise ExtractError("the column's file cannot be read", where=path, found=error, wanted="TOML") from error
     try:
         asked = ColumnFile.model_validate(keys)
     except ValidationError as error:
@@ -150,7 +150,7 @@ def _read_toml(path: Path) -> Column:
         key = str(first["loc"][0]) if first["loc"] else ""
         unknown = first["type"] == "extra_forbidden"
         raise ExtractError(
-            "The column's file is not understood",
+            "the column's file is not understood",
             where=f"{path}, {key}" if key and not unknown else path,
             found=f"{key} = {keys[key]!r}" if key else ", ".join(keys),
             wanted=", ".join(ColumnFile.model_fields) if unknown else first["msg"].removeprefix("Value error, "),

@@ -153,7 +153,7 @@ def threshold(
         size = edges.column("total_size_vx")
         if size.null_count:
             raise ExtractError(
-                "Sizes of synapses were not measured",
+                "sizes of synapses were not measured",
                 where="--min-size-vx",
                 found=f"{size.null_count:,} of {len(size):,} edges without a size",
                 wanted="a table with sizes",
@@ -248,7 +248,7 @@ def _from_totals(totals: pa.Table, edges: pa.Table, cells: pa.Table) -> dict[str
 def _refuse_other_roots(counted: pa.Table, wiring: Wiring) -> None:
     if wiring.roots and (differing := _total(counted.column("other_roots"))):
         raise SourceError(
-            "Two materializations: tables disagree on the root id of a nucleus",
+            "two materializations: tables disagree on the root id of a nucleus",
             where=f"{wiring.where}, columns {' and '.join(wiring.roots)}",
             found=f"{differing:,} {'rows' if differing > 1 else 'row'} with another root id than the table of cells",
             wanted="one root id per nucleus",
@@ -261,7 +261,7 @@ def _refuse_repeated(inside: pa.Table, wiring: Wiring) -> None:
     rows = _total(inside.column("rows"))
     if wiring.count and (repeated := rows - inside.num_rows):
         raise ExtractError(
-            "A pair of cells occurs more than once in the connection table",
+            "a pair of cells occurs more than once in the connection table",
             where=f"{wiring.where}, columns {wiring.pre} and {wiring.post}",
             found=f"{repeated:,} rows too many",
             wanted="one row per pair",
@@ -269,7 +269,7 @@ def _refuse_repeated(inside: pa.Table, wiring: Wiring) -> None:
         )
     if "ids" in inside.column_names and (repeated := rows - _total(inside.column("ids"))):
         raise ExtractError(
-            "A synapse occurs more than once",
+            "a synapse occurs more than once",
             where=f"{wiring.where}, column id",
             found=f"{repeated:,} rows too many",
             wanted="one row per synapse id",

@@ -44,7 +44,7 @@ def cut(source: Source, column: Column, account: Account) -> tuple[pa.Table, Col
         cells = account.keep("cells in a segment", cells, in_segment, why=why, named="source_id")
     if not cells.num_rows:
         raise ExtractError(
-            "There is no cell in the column",
+            "there is no cell in the column",
             where=source.location,
             found="; ".join(f"{step.name}: {step.kept:,} of {step.rows_in:,}" for step in account.steps),
             wanted="at least one",
@@ -90,7 +90,7 @@ def _inside(source: Source, column: Column, cells: pa.Table, account: Account) -
     axis = find_axis(source)
     if axis is None:
         raise ExtractError(
-            "A column cannot be cut by geometry: nobody has said where depth runs in this volume",
+            "a column cannot be cut by geometry: nobody has said where depth runs in this volume",
             where=source.location,
             found=f"data set {source.dataset}",
             wanted="minnie65... or v1dd..., or a mapping with depth.axis and depth.pia",
@@ -128,5 +128,5 @@ def _of_area(source: Source, area: str, cells: pa.Table, account: Account) -> pa
     inside = pc.fill_null(pc.equal(tags, area), False).to_numpy(zero_copy_only=False)
     if not inside.any():
         areas = sorted({word for word in tags.to_pylist() if word})
-        raise ExtractError("No cell of the column lies in the area", found=", ".join(areas) or "no area", wanted=area)
+        raise ExtractError("no cell of the column lies in the area", found=", ".join(areas) or "no area", wanted=area)
     return account.keep(f"cells of {area}", cells, inside, why="in another area, or in none that is known")

@@ -38,7 +38,7 @@ def soma_depth_um(source: Source, cells: pa.Table, position_nm: FloatArray) -> F
         return cells.column("depth_um").to_numpy(zero_copy_only=False).astype(np.float64)
     if axis is None:
         raise ExtractError(
-            "The depth axis of this data set is not known",
+            "the depth axis of this data set is not known",
             where="source.toml, dataset",
             found=source.dataset,
             wanted=" or ".join(f"{name}..." for name in FRAMES),
@@ -62,7 +62,7 @@ def check_depth(depth_um: FloatArray, excitatory: npt.NDArray[np.bool_], *, sour
     median, (top, bottom) = float(np.median(known)), CORTEX_UM
     if not top <= median <= bottom:
         raise ExtractError(
-            "The depths of the cells cannot be right",
+            "the depths of the cells cannot be right",
             where=source.location,
             found=f"median depth of excitatory somata {median:,.0f} um, reading positions as {source.position_unit}",
             wanted=f"{top:.0f} to {bottom:,.0f} um",

@@ -111,7 +111,7 @@ def _input_first(cells: pa.Table, patterns: tuple[str, ...], *, signs: Signs) ->
     usable = np.isin(ei_class, [word for word in LETTERS if word != "unknown" or signs == "free"])
     if not usable.any():
         raise ExtractError(
-            "No cell has a known class",
+            "no cell has a known class",
             where="the cells",
             found=", ".join(f"{word} ({times:,})" for word, times in sorted(Counter(ei_class).items())) or "no cell",
             wanted="excitatory or inhibitory cells, because a weight has the sign of its presynaptic cell",
@@ -123,7 +123,7 @@ def _input_first(cells: pa.Table, patterns: tuple[str, ...], *, signs: Signs) ->
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in known):
             raise ExtractError(
-                "There is no such type among the cells of known class",
+                "there is no such type among the cells of known class",
                 where="input of [network] in the mapping",
                 found=pattern,
                 wanted=", ".join(name for name in known if name not in UNTYPED) or "nothing: no cell has a type",

@@ -97,7 +97,7 @@ def estimate_laminae(marked: Words, depth_um: FloatArray) -> Laminae:
     depths = {name: np.sort(depth_um[(marked == name) & ~np.isnan(depth_um)]) for name in NAMES[1:-1]}
     if few := {name: len(found) for name, found in depths.items() if len(found) < FEWEST_TYPED}:
         raise ExtractError(
-            "The borders of laminae cannot be estimated: too few excitatory cells of known type and depth",
+            "the borders of laminae cannot be estimated: too few excitatory cells of known type and depth",
             where="--laminae estimated",
             found=", ".join(f"{count} of {name}" for name, count in few.items()),
             wanted=f"{FEWEST_TYPED} or more of each of {', '.join(depths)}",
@@ -111,7 +111,7 @@ def estimate_laminae(marked: Words, depth_um: FloatArray) -> Laminae:
     bottoms_um = [round(float(depth), 1) for depth in (first, *changes, last)]
     if not all(a <= b for a, b in itertools.pairwise((0.0, *bottoms_um, DEEPEST_UM))):
         raise ExtractError(
-            "The borders of laminae cannot be estimated: their types are not one below the other",
+            "the borders of laminae cannot be estimated: their types are not one below the other",
             where="--laminae estimated",
             found=", ".join(f"{depth:g}" for depth in bottoms_um),
             wanted=f"five depths that grow, between 0 and {DEEPEST_UM:g} um",

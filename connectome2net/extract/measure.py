@@ -150,7 +150,7 @@ def _refuse_nothing(rows: pa.Table, what: str, account: Account, source: Source)
     last = next((step for step in reversed(account.steps) if step.lost), account.steps[-1])
     tables = ", ".join(sorted(source.tables))
     raise ExtractError(
-        f"No {what} is left",
+        f"no {what} is left",
         where=f"{source.location}: {tables}",
         found=f"{last.name}: {last.kept:,} of {last.rows_in:,}, because: {last.why or 'the table is empty'}",
         wanted=f"at least one {what}",

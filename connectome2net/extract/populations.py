@@ -109,7 +109,7 @@ def _arrows(groups: list[Group], cells: int, edges: pa.Table) -> npt.NDArray[np.
     arrows[number[pre], number[post]] = True
     if not arrows[:-1, :-1].any():
         raise ExtractError(
-            "No edge connects cells of known class",
+            "no edge connects cells of known class",
             where="the edges",
             found=f"{len(pre):,} edges",
             wanted="at least one",

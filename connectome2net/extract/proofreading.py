@@ -59,18 +59,18 @@ def accepted(proofread: pa.Table, requirement: str) -> npt.NDArray[np.bool_]:
     """
     if requirement not in REQUIREMENTS:
         raise ExtractError(
-            "There is no such requirement", where="--require", found=requirement, wanted=" or ".join(REQUIREMENTS)
+            "there is no such requirement", where="--require", found=requirement, wanted=" or ".join(REQUIREMENTS)
         )
     status = proofread.column("axon_proofread")
     if status.null_count == len(status):
         raise ExtractError(
-            "Nothing is known of the proofreading of any axon",
+            "nothing is known of the proofreading of any axon",
             where=f"--require {requirement}",
             wanted=f"the table {PROOFREADING} beside the others",
         )
     if requirement == "fully-extended-axon" and proofread.column("axon_strategy").null_count == len(status):
         raise ExtractError(
-            "Nothing is known of how far axons were extended",
+            "nothing is known of how far axons were extended",
             where=f"--require {requirement}",
             wanted=f"the column strategy_axon in {PROOFREADING}",
             fix="require proofread-axon",

@@ -62,7 +62,7 @@ def open_source(
     """
     chosen = os.fspath(text) if text is not None else os.environ.get("C2N_SOURCE", "")
     if not chosen and not _has_token():
-        raise SourceError("No source is named", where="--source", found="nothing", wanted="a source", fix=WAYS)
+        raise SourceError("no source is named", where="--source", found="nothing", wanted="a source", fix=WAYS)
     chosen = chosen or "cave"
     kind = "a folder" if mapping is None else "a folder with a mapping"
     kind = "the stand-in" if chosen == "synthetic" else "CAVE" if is_cave(chosen) else kind
@@ -73,7 +73,7 @@ def open_source(
             others = [name for name, options in OPTIONS.items() if option in options]
             where = "--" + option.replace("_", "-")
             wanted = f"--source for {' or '.join(others)}"
-            raise SourceError(f"This option is not for {kind}", where=where, found=chosen, wanted=wanted)
+            raise SourceError(f"this option is not for {kind}", where=where, found=chosen, wanted=wanted)
     if kind == "the stand-in":
         return synthetic(seed=seed or 0, cells=cells)
     if kind == "CAVE":

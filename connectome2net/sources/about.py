@@ -68,7 +68,7 @@ def read_about(folder: Path, *, position_unit: str | None = None) -> About:
         return About.model_validate({**about.model_dump(), "position_unit": position_unit})
     except ValidationError as error:
         raise SourceError(
-            "Unknown position unit", where="--position-unit", found=position_unit, wanted="nm, voxel or um"
+            "unknown position unit", where="--position-unit", found=position_unit, wanted="nm, voxel or um"
         ) from error
 
 
@@ -76,7 +76,7 @@ def _not_understood(path: Path, error: ValidationError) -> SourceError:
     first = error.errors(include_url=False)[0]
     key = ".".join(map(str, first["loc"]))
     if first["type"] == "extra_forbidden":
-        return SourceError(f"Unknown key in {TOML}", where=path, found=key, wanted=", ".join(About.model_fields))
+        return SourceError(f"unknown key in {TOML}", where=path, found=key, wanted=", ".join(About.model_fields))
     return SourceError(
-        f"A value in {TOML} is not understood", where=f"{path}, {key}", found=repr(first["input"]), wanted=first["msg"]
+        f"a value in {TOML} is not understood", where=f"{path}, {key}", found=repr(first["input"]), wanted=first["msg"]
     )

@@ -49,7 +49,7 @@ def check(source: Source) -> Source:
         raise missing_table(f"{CONNECTIONS} (or {SYNAPSES})", source.location, source.tables)
     for name in (CENSUS, NUCLEI):
         if name in source and not source[name].rows:
-            raise SourceError("A table of cells is empty", where=source[name].file, found="0 rows", wanted="cells")
+            raise SourceError("a table of cells is empty", where=source[name].file, found="0 rows", wanted="cells")
     for name, key in ONCE.items():
         if name in source:
             _check_once(source[name], key)
@@ -72,7 +72,7 @@ def _check_once(table: SourceTable, key: str) -> None:
     if twice := _repeated(rows, key, file=table.file):
         thing = "nucleus" if key == "id" else "root"
         raise SourceError(
-            f"A table says two things of one {'nucleus' if key == 'id' else 'axon'}",
+            f"a table says two things of one {'nucleus' if key == 'id' else 'axon'}",
             where=f"{table.file}, column {key}",
             found=_named(thing, twice),
             wanted=f"one row per {thing}",
@@ -88,7 +88,7 @@ def _check_same_roots(census: SourceTable, nuclei: SourceTable) -> None:
     if found := collect(differing.select("id", "pt_root_id", "now").distinct(), file=census.file).to_pylist():
         row = min(found, key=lambda row: row["id"])
         raise SourceError(
-            "Two materializations: tables disagree on the root id of a nucleus",
+            "two materializations: tables disagree on the root id of a nucleus",
             where=f"{census.file} and {nuclei.file}, column pt_root_id",
             found=f"nucleus {row['id']} is root {row['pt_root_id']} and {row['now']}; {len(found):,} nuclei differ",
             wanted="one root id per nucleus",
@@ -106,7 +106,7 @@ def _check_words(labels: SourceTable) -> None:
     distinct = table.select(word=table[words[0]]).distinct().order_by("word").limit(NAMED)
     said = collect(distinct, file=labels.file).column("word").to_pylist()
     raise SourceError(
-        "No word for the class of a cell is known",
+        "no word for the class of a cell is known",
         where=f"{labels.file}, column {' or '.join(words)}",
         found=", ".join(map(str, said)) or "nothing",
         wanted=", ".join(EI_WORDS),
@@ -118,7 +118,7 @@ def _check_some_roots_known(table: SourceTable, cells: SourceTable, column: str)
     known = table.table.semi_join(cells.table, table.table[column] == cells.table.pt_root_id)
     if table.rows and not collect(known.select(column).limit(1), file=table.file).num_rows:
         raise SourceError(
-            "Two materializations: no root id of a table is that of a cell",
+            "two materializations: no root id of a table is that of a cell",
             where=f"{table.file}, column {column}",
             found=f"{table.rows:,} rows, none with a root id of {cells.file}",
             wanted="root ids of the same materialization",

@@ -81,9 +81,9 @@ def convert(
     target = Path(out) if out is not None else folder / "parquet"
     tables = find_tables(folder)
     if target.resolve() == folder.resolve():
-        raise SourceError("Each table would be there twice", where="--out", found=target, wanted="another folder")
+        raise SourceError("each table would be there twice", where="--out", found=target, wanted="another folder")
     if not tables:
-        raise SourceError("There is nothing to convert", where=folder, found="no known table", wanted=", ".join(TABLES))
+        raise SourceError("there is nothing to convert", where=folder, found="no known table", wanted=", ".join(TABLES))
     with _alone(target) as work:
         there = {name: _done_before(name, file, target) for name, file in tables.items()}
         if (folder / TOML).exists():
@@ -101,7 +101,7 @@ def _done_before(name: str, source: Path, target: Path) -> Converted | None:
     stated = (footer.metadata or {}).get(b"converted_from", b"").decode()
     if stated != origin:
         raise SourceError(
-            "There is a table of another origin",
+            "there is a table of another origin",
             where=final,
             found=stated or "a file that c2n convert did not write",
             wanted=origin,
@@ -142,7 +142,7 @@ def _convert_one(name: str, source: Path, target: Path, work: Path, progress: Pr
         rows = pyarrow.parquet.read_metadata(part).num_rows
         if rows != read and rows != (read := _count_records(source)):
             raise SourceError(
-                "Rows were lost", where=source, found=f"{rows:,} rows written", wanted=f"{read:,} rows read"
+                "rows were lost", where=source, found=f"{rows:,} rows written", wanted=f"{read:,} rows read"
             )
         part.replace(final)
     progress(name, 100.0)
@@ -158,7 +158,7 @@ def _alone(target: Path) -> Iterator[Path]:
         target.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout as error:
-        raise SourceError("Another c2n convert is at work", where=target, fix="wait until it is done") from error
+        raise SourceError("another c2n convert is at work", where=target, fix="wait until it is done") from error
     except OSError as error:
         raise _not_written(target, error) from error
     try:

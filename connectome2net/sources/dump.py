@@ -52,7 +52,7 @@ def columns_of(file: Path, *, delimiter: str = ",") -> tuple[dict[str, str], boo
     first = first_line(file, delimiter=delimiter) or ["nothing"]
     if delimiter == "," and len(first) == 1 and (other := next((mark for mark in DELIMITERS if mark in first[0]), "")):
         raise SourceError(
-            "The file is not divided by commas",
+            "the file is not divided by commas",
             where=file.name,
             found=f"it is divided by {DELIMITERS[other]}",
             wanted="commas",
@@ -62,7 +62,7 @@ def columns_of(file: Path, *, delimiter: str = ",") -> tuple[dict[str, str], boo
     if header is None:
         if any(_is_number(word) for word in first):
             raise SourceError(
-                "Nothing names the columns",
+                "nothing names the columns",
                 where=file.name,
                 found=f"a first line of values ({', '.join(first)[:60]}) and no header file",
                 wanted=f"a first line of names, or {_stem(file)}_header.csv beside it",
@@ -72,7 +72,7 @@ def columns_of(file: Path, *, delimiter: str = ",") -> tuple[dict[str, str], boo
     columns = read_header(header)
     if len(columns) != len(first):
         raise SourceError(
-            "The header does not fit the table",
+            "the header does not fit the table",
             where=header.name,
             found=f"{len(columns)} columns here, {len(first)} in {file.name}",
             wanted="the header of this table at this version",
@@ -92,10 +92,10 @@ def read_header(header: Path) -> dict[str, str]:
         for number, line in enumerate(csv.reader(lines), start=1):
             where = f"{header.name}, line {number}"
             if len(line) != 2:
-                raise SourceError("A header is not understood", where=where, found=",".join(line), wanted="name,type")
+                raise SourceError("a header is not understood", where=where, found=",".join(line), wanted="name,type")
             name, sql = line[0], re.sub(r"\s*\(.*\)", "", line[1].strip().lower())
             if sql not in SQL_TYPES:
-                raise SourceError("Unknown SQL type", where=where, found=line[1], wanted=", ".join(SQL_TYPES))
+                raise SourceError("unknown SQL type", where=where, found=line[1], wanted=", ".join(SQL_TYPES))
             if name in columns:
                 raise _twice([name], where)
             columns[name] = SQL_TYPES[sql]
@@ -117,7 +117,7 @@ def named(first: list[str], *, where: str) -> list[str]:
 
 def _twice(names: list[str], where: str) -> SourceError:
     return SourceError(
-        "Two columns have one name", where=where, found=", ".join(names), wanted="each name once", fix="rename one"
+        "two columns have one name", where=where, found=", ".join(names), wanted="each name once", fix="rename one"
     )
 
 

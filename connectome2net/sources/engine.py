@@ -69,7 +69,7 @@ def unreadable(file: object, error: Exception, *, fix: str = "download it again"
     found = INCOMPLETE if isinstance(error, EOFError) else str(error).strip().splitlines()[0]
     if isinstance(error, UnicodeDecodeError):
         fix = "save it as UTF-8"
-    return SourceError("The file cannot be read", where=file, found=found, fix=fix)
+    return SourceError("the file cannot be read", where=file, found=found, fix=fix)
 
 
 def start_engine(name: str = "duckdb", *, master: str | None = None) -> BaseBackend:
@@ -85,9 +85,9 @@ def start_engine(name: str = "duckdb", *, master: str | None = None) -> BaseBack
     if name == "spark":
         return _start_spark(master or "local[*]")
     if name not in ENGINES:
-        raise SourceError("There is no such engine", where="--engine", found=name, wanted=" or ".join(ENGINES))
+        raise SourceError("there is no such engine", where="--engine", found=name, wanted=" or ".join(ENGINES))
     if master is not None:
-        raise SourceError("Only Spark has a master", where="--master", found=master, wanted="--engine spark")
+        raise SourceError("only Spark has a master", where="--master", found=master, wanted="--engine spark")
     spill = Path(tempfile.gettempdir()) / f"connectome2net-{uuid4().hex}"  # DuckDB makes it and removes it
     return ibis.duckdb.connect(temp_directory=str(spill), enable_external_file_cache=False)  # it grows with the rows
 

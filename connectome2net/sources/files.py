@@ -79,7 +79,7 @@ def parts_of(path: Path) -> list[Path]:
         return [path]
     if (path / "_delta_log").is_dir():
         raise SourceError(
-            "A Delta table is not a folder of parquet files: it keeps the files of older states",
+            "a Delta table is not a folder of parquet files: it keeps the files of older states",
             where=path,
             found="_delta_log",
             wanted="parquet files, each row once",
@@ -88,7 +88,7 @@ def parts_of(path: Path) -> list[Path]:
     parts = sorted(path.rglob("*.parquet"), key=str)
     if parts := [part for part in parts if not any(map(_is_hidden, part.parts[len(path.parts) :]))]:
         return parts
-    raise SourceError("The folder of a table is empty", where=path, found="no .parquet file", wanted="parquet files")
+    raise SourceError("the folder of a table is empty", where=path, found="no .parquet file", wanted="parquet files")
 
 
 def _is_hidden(name: str) -> bool:

@@ -96,7 +96,7 @@ def find_tables(folder: Path) -> dict[str, Path]:
         found = "a file" if folder.exists() else "nothing"
         others = "without tables: --source synthetic or --source cave" if len(folder.parts) == 1 else ""
         raise SourceError(
-            "The source is not a folder", where=folder, found=found, wanted="a folder of tables", fix=others
+            "the source is not a folder", where=folder, found=found, wanted="a folder of tables", fix=others
         )
     there = {item.name: item for item in folder.iterdir()}
     tables: dict[str, Path] = {}
@@ -106,7 +106,7 @@ def find_tables(folder: Path) -> dict[str, Path]:
         files = [file for file in files if file.suffix or file.is_dir()]
         if len(files) > 1:
             raise SourceError(
-                f"The table {name} is there more than once",
+                f"the table {name} is there more than once",
                 where=folder,
                 found=", ".join(file.name for file in files),
                 wanted="one file or folder per table",
@@ -123,7 +123,7 @@ def _one_materialization(files: Mapping[str, Path], stated: str) -> str:
     known = {where: version for where, version in says.items() if version not in ("", "unknown")}
     if len(set(known.values())) > 1:
         raise SourceError(
-            "Two materializations",
+            "two materializations",
             where=", ".join(known),
             found=", ".join(f"{version} in {where}" for where, version in known.items()),
             wanted="one version of all tables: root ids of two versions cannot be joined",

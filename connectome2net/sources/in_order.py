@@ -87,7 +87,7 @@ def values(file: str) -> Iterator[None]:
             raise
         column, kind, value = words.split("\n", 2)
         raise SourceError(
-            "A value is not understood", where=f"{file}, column {column}", found=value, wanted=WANTED[kind]
+            "a value is not understood", where=f"{file}, column {column}", found=value, wanted=WANTED[kind]
         ) from error
 
 

@@ -54,7 +54,7 @@ def parse_positions(texts: pa.ChunkedArray, *, where: str) -> npt.NDArray[np.flo
     wrong = np.flatnonzero(np.isnan(parsed).any(axis=1) & (words != ""))
     if len(wrong):
         raise SourceError(
-            "A position is not understood",
+            "a position is not understood",
             where=where,
             found=f"{texts[wrong[0]].as_py()[:80]} (row {wrong[0] + 1:,}; {len(wrong):,} in all)",
             wanted="three numbers as [x, y, z], or PostGIS hex of a PointZ",

@@ -125,12 +125,12 @@ def _check_values(raw: ir.Table, kinds: Mapping[str, Kind], *, file: str, footer
     for name, kind in kinds.items():
         where = f"{file}, column {name}"
         if empty := counted.get(f"empty:{name}"):
-            raise SourceError("Ids are missing", where=where, found=f"{empty:,} empty rows", wanted=WANTED[kind])
+            raise SourceError("ids are missing", where=where, found=f"{empty:,} empty rows", wanted=WANTED[kind])
         if times := counted.get(f"wrong:{name}"):
             example = raw.filter(_wrong(raw[name], kind)).aggregate(example=raw[name].min())
             found = f"{collect(example, file=file)['example'][0]} ({times:,} {'rows' if times > 1 else 'row'})"
             raise SourceError(
-                "A value is not understood", where=where, found=found, wanted=WANTED[kind], fix=FIXES.get(kind, "")
+                "a value is not understood", where=where, found=found, wanted=WANTED[kind], fix=FIXES.get(kind, "")
             )
     return int(counted.get("rows", known.rows))
 

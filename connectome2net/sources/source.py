@@ -136,7 +136,7 @@ class Source:
 def missing_table(name: str, location: object, there: Mapping[str, object]) -> SourceError:
     """Say which table is missing and what there is."""
     return SourceError(
-        f"The table {name} is missing",
+        f"the table {name} is missing",
         where=location,
         found=", ".join(sorted(there)) or "no table that is known by its name",
         wanted="a file of that name, .parquet, .feather, .csv or .csv.gz, or a folder of parquet",

@@ -46,7 +46,7 @@ def place(text: str | os.PathLike[str]) -> Path:
         _ = remote.fs  # is made here, so that what is missing is missed here
     except ImportError as error:
         raise SourceError(
-            f"What reads {protocol}:// is not installed",
+            f"what reads {protocol}:// is not installed",
             where=address,
             found=str(error),
             fix=f"pip install universal-pathlib {READERS.get(protocol, '')}".strip(),
@@ -56,7 +56,7 @@ def place(text: str | os.PathLike[str]) -> Path:
 
 def _unknown(address: str) -> SourceError:
     wanted = "a local path, gs://, s3:// or https://"
-    return SourceError("No such kind of storage", where=address, found=address.split("://")[0], wanted=wanted)
+    return SourceError("no such kind of storage", where=address, found=address.split("://")[0], wanted=wanted)
 
 
 def is_local(path: Path) -> bool:

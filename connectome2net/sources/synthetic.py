@@ -60,7 +60,7 @@ def synthetic(*, seed: int = 0, cells: int | None = None) -> Source:
     """
     cells = REAL_CELLS if cells is None else cells
     if cells < FEWEST_CELLS:
-        raise SourceError("Too few cells", where="--cells", found=cells, wanted=f"{FEWEST_CELLS} or more")
+        raise SourceError("too few cells", where="--cells", found=cells, wanted=f"{FEWEST_CELLS} or more")
     rng = np.random.default_rng(seed)
     cell_type = np.repeat(np.arange(len(TYPES)), _cells_per_type(cells))
     position_um = _positions(rng, cell_type)

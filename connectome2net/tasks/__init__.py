@@ -90,7 +90,7 @@ def find_images(data: str | Path | None) -> str | Path:
     if found := os.environ.get("C2N_DATA"):
         return found
     raise DataError(
-        "There are no images to learn from",
+        "there are no images to learn from",
         found=f"no --data, no {DEFAULT} here, no C2N_DATA",
         wanted=FORMS,
         fix="give --data PATH, or --data synthetic for built-in drawn faces",
@@ -120,7 +120,7 @@ def _read(path: Path, *, size: int) -> tuple[str, Records]:
 
         return "fer2013", read_fer2013(path, size=size)
     raise DataError(
-        "These data do not exist",
+        "these data do not exist",
         where=path,
         wanted=FORMS,
         fix="give --data PATH, or --data synthetic for built-in drawn faces",

@@ -78,7 +78,7 @@ class ImageSet:
         for name, (array, kind, axes) in kinds.items():
             if not np.issubdtype(array.dtype, kind) or array.ndim != axes or len(array) != len(self.image_NHW):
                 raise DataError(
-                    "An image set does not fit together",
+                    "an image set does not fit together",
                     where=name,
                     found=f"{array.dtype} {array.shape}",
                     wanted=f"{np.dtype(kind).name}, {axes} axes, {len(self.image_NHW)} images",

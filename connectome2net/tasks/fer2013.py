@@ -57,7 +57,7 @@ def _read_csv(path: Path, *, size: int) -> Records:
             flaws += [(rows + row, reason) for row, reason in found]
             rows += len(batch)
     except pa.ArrowInvalid as error:
-        raise DataError("This csv file cannot be parsed", where=path, found=error) from error
+        raise DataError("this csv file cannot be parsed", where=path, found=error) from error
     line_N = np.setdiff1d(np.arange(2, rows + len(unparsed) + 2), [line for line, _ in unparsed])
     places = sorted([(int(line_N[row]), reason) for row, reason in flaws if reason] + unparsed)
     sound_N = np.setdiff1d(np.arange(rows), [row for row, _ in flaws])
@@ -86,7 +86,7 @@ def _csv_columns(path: Path) -> list[str]:
     spelling = {name.strip(' "').lower(): name.strip('"') for name in header}
     if not {"emotion", "pixels"} <= set(spelling):
         raise DataError(
-            "This file is not FER-2013",
+            "this file is not FER-2013",
             where=path,
             found=f"a first line that starts with {','.join(header)[:60]!r}",
             wanted="a csv file with the columns emotion, pixels and Usage, or a parquet table",
@@ -176,18 +176,18 @@ def _read_parquet(path: Path, *, size: int) -> Records:
     try:
         file = pq.ParquetFile(path)
     except pa.ArrowInvalid as error:
-        raise DataError("This parquet file cannot be read", where=path, found=error) from error
+        raise DataError("this parquet file cannot be read", where=path, found=error) from error
     columns = ("usage", "label", "image_png")
     if missing := [name for name in columns if name not in file.schema_arrow.names]:
         raise DataError(
-            "This parquet table is not FER-2013",
+            "this parquet table is not FER-2013",
             where=path,
             found=f"no column {', '.join(missing)} among {', '.join(file.schema_arrow.names)}",
             wanted="usage, label and image_png",
         )
     if not (pa.types.is_binary(kind := file.schema_arrow.field("image_png").type) or pa.types.is_large_binary(kind)):
         fix = "write the bytes of each image into the column, as pyarrow.binary()"
-        raise DataError("This column holds no images", where=f"{path}: image_png", found=kind, wanted="binary", fix=fix)
+        raise DataError("this column holds no images", where=f"{path}: image_png", found=kind, wanted="binary", fix=fix)
     table = file.read(columns=list(columns))
     parts = ["" if part is None else str(part).strip() for part in table["usage"].to_pylist()]
     labels = ["" if label is None else str(label) for label in table["label"].to_pylist()]

@@ -106,10 +106,10 @@ def _read_votes(path: Path) -> tuple[NDArray[np.int64], NDArray[np.str_] | None]
         options = csv.ConvertOptions(include_columns=["Usage", *VOTES], column_types=dict.fromkeys(VOTES, pa.int64()))
         table = csv.read_csv(beside, convert_options=options)
     except (pa.ArrowException, KeyError) as error:
-        raise DataError("The votes of FER+ cannot be read", where=beside, found=error) from None
+        raise DataError("the votes of FER+ cannot be read", where=beside, found=error) from None
     return np.column_stack([table[name].to_numpy() for name in VOTES]), np.array(table["Usage"].to_pylist(), np.str_)
 
 
 def _refuse(path: Path, found: str, wanted: str) -> NoReturn:
     fix = "leave out --labels ferplus, or get the votes"
-    raise DataError("There are no FER+ votes for these images", where=path, found=found, wanted=wanted, fix=fix)
+    raise DataError("there are no FER+ votes for these images", where=path, found=found, wanted=wanted, fix=fix)

@@ -50,7 +50,7 @@ def read_folder(folder: Path, *, size: int) -> Records:
     if len({label for _, label, _ in files}) < 2:
         names = sorted(child.name for child in folder.iterdir())
         raise DataError(
-            "There are no class folders with images here",
+            "there are no class folders with images here",
             where=folder,
             found=f"{', '.join(names[:5])}{', ...' if len(names) > 5 else ''}" if names else "an empty folder",
             wanted="train/CLASS/*.png and test/CLASS/*.png, or CLASS/*.png, with two classes or more",

@@ -56,7 +56,7 @@ def arrange(
     """
     if not 0 < validation_fraction < 1:
         raise DataError(
-            "The validation fraction is out of range",
+            "the validation fraction is out of range",
             found=validation_fraction,
             wanted="more than 0 and less than 1: validation images choose the epoch, test images never do",
         )
@@ -78,7 +78,7 @@ def arrange(
     for split, images in zip(("training", "validation", "test"), sets, strict=True):
         if not len(images):
             raise DataError(
-                f"There are no {split} images",
+                f"there are no {split} images",
                 where=where or name,
                 found=f"parts {', '.join(sorted(set(part_N))) or 'none'} with {len(part_N):,} images",
                 wanted="images to train on and to test on, and enough of them for a validation part",

@@ -76,7 +76,7 @@ def test_without_a_token_cave_is_a_problem_only_to_who_asks_for_it(source):
     code, findings = doctor(*source)
     state, text = findings["token"]
     assert (code, state) == ((1, "problem") if source else (0, "warning"))
-    assert text.startswith("There is no CAVE token\n")
+    assert text.startswith("there is no CAVE token\n")
     assert text.endswith("(needed for --source cave only)") == (not source)
     assert "server" not in findings
 
@@ -94,10 +94,10 @@ def test_without_a_network_it_is_quick(monkeypatch):
 @pytest.mark.parametrize(
     ("wrong", "name", "text"),
     [
-        ({"missing_terms": True}, "version", "The terms of use are not accepted\n"),
+        ({"missing_terms": True}, "version", "the terms of use are not accepted\n"),
         ({"refuses": 10**9}, "version", "CAVE says that this account may not see these data\n"),
-        ({"redirects": True}, "server", "This is no answer of CAVE\n"),
-        ({"login_page": True}, "server", "This is no answer of CAVE\n"),
+        ({"redirects": True}, "server", "this is no answer of CAVE\n"),
+        ({"login_page": True}, "server", "this is no answer of CAVE\n"),
     ],
     ids=["terms", "permission", "login", "page"],
 )

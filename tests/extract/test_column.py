@@ -127,7 +127,7 @@ def test_an_area_is_kept_alone(volume_source, volume, tmp_path):
         "why": "where V1 ends",
     }
     path.write_text('centre_um = [1150.0, 600.0, 850.0]\nside_um = 200\narea = "V2"\n')
-    with pytest.raises(ExtractError, match=r"No cell of the column lies in the area\n.*found: +RL, V1\n.*wanted: V2"):
+    with pytest.raises(ExtractError, match=r"no cell of the column lies in the area\n.*found: +RL, V1\n.*wanted: V2"):
         extract(volume_source, column=str(path))
 
 
@@ -252,7 +252,7 @@ def test_choices_that_do_not_go_together(stand_in):
     with pytest.raises(ExtractError, match=r"column has no centre\n.*\n.*all with a size\n.*v1, or a .toml"):
         extract(stand_in, column="all", radius_um=1)
     for size in (math.inf, math.nan, -1.0):
-        with pytest.raises(ExtractError, match=r"A column has a size\n.*\n.*\n.*above 0"):
+        with pytest.raises(ExtractError, match=r"a column has a size\n.*\n.*\n.*above 0"):
             extract(stand_in, radius_um=size)
     with pytest.raises(ExtractError, match=r"cannot be read\n.*none.toml"):
         extract(stand_in, column="none.toml")

@@ -159,7 +159,7 @@ def test_a_connection_table_of_another_materialization_is_refused(tmp_path, end)
     roots = tables[CONNECTIONS].column(f"{end}_pt_root_id").to_pylist()
     tables[CONNECTIONS] = change(tables[CONNECTIONS], f"{end}_pt_root_id", [7, *roots[1:]])
     message = (
-        r"Two materializations: tables disagree on the root id.*\n.*connections\S+, columns pre_pt_root_id and post"
+        r"two materializations: tables disagree on the root id.*\n.*connections\S+, columns pre_pt_root_id and post"
     )
     with pytest.raises(SourceError, match=message + r".*\n.*1 row with another root id"):
         extract(open_folder(write_tables(tmp_path, tables)))
@@ -170,7 +170,7 @@ def test_a_synapse_that_occurs_twice_is_refused(tmp_path):
     rows = synapse_rows(tables[CONNECTIONS])
     tables[SYNAPSES] = pa.concat_tables([rows, rows.slice(3, 1)])
     source = open_folder(write_tables(tmp_path, tables))
-    with pytest.raises(ExtractError, match=r"A synapse occurs more than once\n.*pni_2.parquet, column id\n.*1 rows"):
+    with pytest.raises(ExtractError, match=r"a synapse occurs more than once\n.*pni_2.parquet, column id\n.*1 rows"):
         extract(source)
 
 

@@ -77,21 +77,21 @@ def test_totals_of_other_cells_are_named(tmp_path):
 def test_nuclei_without_a_table_of_classes_are_no_column(tmp_path):
     tables = eight_cells()
     tables[NUCLEI] = tables.pop(CENSUS).select(["id", "pt_root_id", *PLACE])
-    message = r"No cell is left(.|\n)*cells of known class: 0 of 6, because: no table of classes speaks(.|\n)*metamodel"
+    message = r"no cell is left(.|\n)*cells of known class: 0 of 6, because: no table of classes speaks(.|\n)*metamodel"
     with pytest.raises(ExtractError, match=message):
         extract(open_folder(write_tables(tmp_path, tables)), radius_um=300)
 
 
 def test_no_edge_is_no_spec(tmp_path):
     source = open_folder(write_tables(tmp_path, eight_cells()))
-    with pytest.raises(ExtractError, match=r"No edge is left(.|\n)*edges of 1000 synapses or more: 0 of 9"):
+    with pytest.raises(ExtractError, match=r"no edge is left(.|\n)*edges of 1000 synapses or more: 0 of 9"):
         extract(source, min_synapses=1000)
 
 
 def test_a_table_without_a_row_is_no_spec(tmp_path):
     tables = eight_cells()
     tables[CONNECTIONS] = tables[CONNECTIONS].slice(0, 0)
-    with pytest.raises(ExtractError, match=r"No edge is left(.|\n)*0 of 0, because: the table is empty"):
+    with pytest.raises(ExtractError, match=r"no edge is left(.|\n)*0 of 0, because: the table is empty"):
         extract(open_folder(write_tables(tmp_path, tables)))
 
 
@@ -134,7 +134,7 @@ def test_two_rows_that_say_different_things_are_refused(tmp_path, name):
     table, corrupt, thing = REPEATED[name]
     tables = eight_cells()
     tables[table] = corrupt(tables)
-    with pytest.raises(SourceError, match=rf"A table says two things of one (.|\n)*{table}(.|\n)*{thing.split()[-1]}"):
+    with pytest.raises(SourceError, match=rf"a table says two things of one (.|\n)*{table}(.|\n)*{thing.split()[-1]}"):
         open_folder(write_tables(tmp_path, tables))
 
 

@@ -122,7 +122,7 @@ def test_activity_that_goes_nowhere_is_read_where_it_is():
 
 def test_unknown_classes_take_part_where_signs_are_free():
     kinds, pairs = [(name, "unknown") for name, _ in chain(("a", "b"))[0]], chain(("a", "b"))[1]
-    with pytest.raises(ExtractError, match=r"No cell has a known class[\s\S]*unknown \(8\)[\s\S]*other_class"):
+    with pytest.raises(ExtractError, match=r"no cell has a known class[\s\S]*unknown \(8\)[\s\S]*other_class"):
         network_of_types(cells_of(kinds), edges_of(pairs))
     network = network_of_types(cells_of(kinds), edges_of(pairs), signs="free")
     assert [population.name for population in network.populations] == ["U_a", "U_b"]
@@ -132,7 +132,7 @@ def test_unknown_classes_take_part_where_signs_are_free():
 
 def test_no_edge_between_known_cells():
     cells = cells_of([("a", "excitatory"), ("b", "unknown")])
-    with pytest.raises(ExtractError, match=r"No edge connects cells of known class[\s\S]*found: +1 edges"):
+    with pytest.raises(ExtractError, match=r"no edge connects cells of known class[\s\S]*found: +1 edges"):
         network_of_types(cells, edges_of([(0, 1)]))
 
 
@@ -221,7 +221,7 @@ def test_any_column_gives_a_valid_network_or_one_of_two_errors(column, signs, ne
     usable = [at for at, (_, word) in enumerate(kinds) if signs == "free" or word != "unknown"]
     connected = any(pre in usable and post in usable for pre, post in pairs)
     if not connected:
-        with pytest.raises(ExtractError, match=r"No cell has a known class|No edge connects"):
+        with pytest.raises(ExtractError, match=r"no cell has a known class|no edge connects"):
             network_of(cells, edges, signs=signs)
         return
     network = network_of(cells, edges, signs=signs)

@@ -68,7 +68,7 @@ def test_a_requirement_that_nothing_is_known_of(tmp_path):
     del tables[PROOFREADING]
     source = open_folder(write_tables(tmp_path, tables))
     with pytest.raises(
-        ExtractError, match=r"Nothing is known of the proof(.|\n)*--require proofread-axon\n.*table proof"
+        ExtractError, match=r"nothing is known of the proof(.|\n)*--require proofread-axon\n.*table proof"
     ):
         extract(source, require=["proofread-axon"])
     with pytest.raises(ExtractError, match=r"no such requirement\n.*\n.*ax_extended\n.*proofread-axon or fully-ext"):
@@ -92,7 +92,7 @@ def test_thresholds_on_synapses_and_sizes():
 
 def test_a_threshold_on_sizes_that_were_not_measured(tmp_path):
     source = open_folder(write_tables(tmp_path, eight_cells()))
-    with pytest.raises(ExtractError, match=r"Sizes of synapses were not measured\n.*--min-size-vx\n.*9 of 9 edges"):
+    with pytest.raises(ExtractError, match=r"sizes of synapses were not measured\n.*--min-size-vx\n.*9 of 9 edges"):
         extract(source, min_size_vx=1)
 
 

@@ -113,7 +113,7 @@ def test_what_is_no_id_is_refused_and_leaves_no_file(tmp_path, value):
     file.write_bytes(gzip.compress("\r\n".join(lines).encode()))
     with pytest.raises(
         SourceError,
-        match=rf"A value is not understood\n.*{SYNAPSES}.csv.gz, column pre_pt_root_id\n.*{value or 'x'}\n.*whole",
+        match=rf"a value is not understood\n.*{SYNAPSES}.csv.gz, column pre_pt_root_id\n.*{value or 'x'}\n.*whole",
     ):
         convert(folder)
     assert f"{SYNAPSES}.parquet" not in left_in(folder / "parquet")
@@ -141,7 +141,7 @@ def test_lost_rows_are_noticed(tmp_path, monkeypatch):
     folder = write_tables(tmp_path, eight_cells(), form="csv")
     monkeypatch.setattr("connectome2net.sources.convert._count", lambda source, stop=None: 9)
     monkeypatch.setattr("connectome2net.sources.convert._count_records", lambda source: 9)
-    with pytest.raises(SourceError, match=r"Rows were lost\n.*slanted_ref.csv\n.*8 rows written\n.*9 rows read"):
+    with pytest.raises(SourceError, match=r"rows were lost\n.*slanted_ref.csv\n.*8 rows written\n.*9 rows read"):
         convert(folder)
     assert left_in(folder / "parquet") == ["source.toml"]
 
@@ -150,7 +150,7 @@ def test_nothing_to_convert_and_no_place_to_put_it(tmp_path):
     with pytest.raises(SourceError, match=r"nothing to convert\n.*\n.*no known table\n.*synapses_pni_2"):
         convert(tmp_path)
     folder = write_tables(tmp_path / "tables", eight_cells())
-    with pytest.raises(SourceError, match=r"Each table would be there twice\n.*--out"):
+    with pytest.raises(SourceError, match=r"each table would be there twice\n.*--out"):
         convert(folder, out=folder)
 
 
@@ -190,7 +190,7 @@ def test_two_at_once_do_not_spoil_each_others_work(tmp_path):
 
     def meanwhile(name, percent):
         if percent == 100:
-            with pytest.raises(SourceError, match=rf"Another c2n convert is at work\n.*{folder / 'parquet'}\n.*wait"):
+            with pytest.raises(SourceError, match=rf"another c2n convert is at work\n.*{folder / 'parquet'}\n.*wait"):
                 convert(folder)
             met.append(name)
 
@@ -215,14 +215,14 @@ def test_no_room_is_not_a_broken_file(tmp_path, limit):
     command = [sys.executable, "-c", "from connectome2net.cli import main; main()", "convert", str(folder)]
     run = subprocess.run(command, preexec_fn=limited, stderr=subprocess.PIPE, text=True, check=False)
     assert run.returncode == 1
-    assert re.search(rf"There is no room\n.*{folder / 'parquet'}\n.*File too large\n.*--out", run.stderr), run.stderr
+    assert re.search(rf"there is no room\n.*{folder / 'parquet'}\n.*File too large\n.*--out", run.stderr), run.stderr
     assert not [name for name in left_in(folder / "parquet") if name.startswith((".", SYNAPSES))]
 
 
 def test_a_place_where_nothing_can_be_written(tmp_path):
     folder = write_tables(tmp_path / "in", eight_cells())
     (tmp_path / "file").touch()
-    with pytest.raises(SourceError, match=r"The table cannot be written\n.*file/out\n.*Not a directory"):
+    with pytest.raises(SourceError, match=r"the table cannot be written\n.*file/out\n.*Not a directory"):
         convert(folder, out=tmp_path / "file" / "out")
 
 
@@ -277,6 +277,6 @@ def test_a_value_that_is_not_understood_is_named(tmp_path, name, column, value, 
     tables = eight_cells()
     rows = [value, *map(str, tables[name].column(column).to_pylist()[1:])]
     tables[name] = change(tables[name], column, rows)
-    message = rf"A value is not understood\n.*{name}.csv, column {column}\n.*{value}\n.*{wanted}"
+    message = rf"a value is not understood\n.*{name}.csv, column {column}\n.*{value}\n.*{wanted}"
     with pytest.raises(SourceError, match=message):
         convert(write_tables(tmp_path, tables, form="csv"))

@@ -51,7 +51,7 @@ def test_a_position_that_is_not_understood_is_shown(tmp_path, text):
     census = in_one_column(eight_cells()[CENSUS], WRITERS["list"])
     texts = census.column("pt_position").to_pylist()
     wrong = census.set_column(census.num_columns - 1, "pt_position", pa.array([texts[0], None, text, *texts[3:]]))
-    message = r"A position is not understood\n.*merged.csv.gz, column pt_position\n.*\(row 3; 1 in all\)\n.*PostGIS"
+    message = r"a position is not understood\n.*merged.csv.gz, column pt_position\n.*\(row 3; 1 in all\)\n.*PostGIS"
     with pytest.raises(SourceError, match=message):
         open_folder(dumped(tmp_path, census=wrong))
 
@@ -75,7 +75,7 @@ def test_without_its_header_a_dump_is_refused(tmp_path):
     folder = dumped(tmp_path)
     (folder / f"{CENSUS}_merged_header.csv").unlink()
     message = (
-        r"Nothing names the columns\n.*_merged.csv.gz\n.*first line of values \(40, .*\n.*_merged_header.csv beside"
+        r"nothing names the columns\n.*_merged.csv.gz\n.*first line of values \(40, .*\n.*_merged_header.csv beside"
     )
     with pytest.raises(SourceError, match=message):
         open_folder(folder)
@@ -86,8 +86,8 @@ HEADERS = {
         "id,bigint\npre_pt_root_id,bigint\n",
         r"does not fit the table\n.*header.csv\n.*2 columns here, 5 in",
     ),
-    "no types": ("id\n", r"A header is not understood\n.*header.csv, line 1\n.*id\n.*name,type"),
-    "unknown type": ("id,bigint\nvalid,tsvector\n", r"Unknown SQL type\n.*line 2\n.*tsvector\n.*bigint, integer"),
+    "no types": ("id\n", r"a header is not understood\n.*header.csv, line 1\n.*id\n.*name,type"),
+    "unknown type": ("id,bigint\nvalid,tsvector\n", r"unknown SQL type\n.*line 2\n.*tsvector\n.*bigint, integer"),
 }
 
 
@@ -145,7 +145,7 @@ def test_an_empty_folder_in_place_of_a_table_is_refused(tmp_path):
     with pytest.raises(SourceError, match=r"folder of a table is empty\n.*synapses_pni_2\n.*no .parquet file"):
         open_folder(folder)
     (folder / SYNAPSES / "_delta_log").mkdir()
-    with pytest.raises(SourceError, match=r"A Delta table is not a folder of parquet files[\s\S]*older states"):
+    with pytest.raises(SourceError, match=r"a Delta table is not a folder of parquet files[\s\S]*older states"):
         open_folder(folder)
 
 
@@ -164,7 +164,7 @@ def test_what_a_parquet_file_says_of_itself_is_believed_and_the_rest_is_looked_a
     for statistics in (True, False):
         for column, value, message in (
             ("n_syn", 0, r"not understood\n.*column n_syn\n.*0 \(1 row\)"),
-            ("pre_nuc_id", None, r"Ids are missing\n.*column pre_nuc_id\n.*1 empty rows"),
+            ("pre_nuc_id", None, r"ids are missing\n.*column pre_nuc_id\n.*1 empty rows"),
         ):
             tables = eight_cells()
             folder = write_tables(tmp_path / f"{statistics}-{column}", tables)
@@ -209,7 +209,7 @@ def test_ids_are_whole_numbers_in_every_part_of_a_folder(tmp_path, read):
     floats = second.column("pre_pt_root_id").cast("float64", safe=False)
     folder = in_parts(tmp_path, first, second.set_column(2, "pre_pt_root_id", floats))
     with pytest.raises(
-        SourceError, match=r"An id has the wrong type\n.*synapses_pni_2.*, column pre_pt_root_id\n.*float64"
+        SourceError, match=r"an id has the wrong type\n.*synapses_pni_2.*, column pre_pt_root_id\n.*float64"
     ):
         read(folder)
 
@@ -218,7 +218,7 @@ def test_a_part_that_lacks_a_column_is_empty_there(tmp_path):
     first, second = halves()
     read = open_folder(in_parts(tmp_path / "size", first.drop_columns("size"), second))[SYNAPSES].read()
     assert read.sort_by("id").column("size").to_pylist() == [None] * 8 + list(range(108, 116))
-    with pytest.raises(SourceError, match=r"Ids are missing\n.*synapses_pni_2, column post_pt_root_id\n.*8 empty rows"):
+    with pytest.raises(SourceError, match=r"ids are missing\n.*synapses_pni_2, column post_pt_root_id\n.*8 empty rows"):
         open_folder(in_parts(tmp_path / "id", first, second.drop_columns("post_pt_root_id")))
 
 
@@ -256,11 +256,11 @@ def test_names_of_columns(tmp_path, read):
     file.write_text("\n".join([f"STATUS_AXON,{lines[0]}", *(f"t,{line}" for line in lines[1:])]) + "\n")
     (folder / "parquet" / f"{PROOFREADING}.parquet").unlink(missing_ok=True)
     with pytest.raises(
-        SourceError, match=r"Two columns have one name\n.*proofreading\S+.csv\n.*STATUS_AXON, status_axon"
+        SourceError, match=r"two columns have one name\n.*proofreading\S+.csv\n.*STATUS_AXON, status_axon"
     ):
         read(folder)
     (folder / f"{PROOFREADING}_header.csv").write_text("id,bigint\nid,bigint\n")
-    with pytest.raises(SourceError, match=r"Two columns have one name\n.*header.csv, line 2\n.*id"):
+    with pytest.raises(SourceError, match=r"two columns have one name\n.*header.csv, line 2\n.*id"):
         read(folder)
 
 

@@ -275,7 +275,7 @@ def test_synapses_row_by_row(tmp_path):
 def test_rows_of_one_pair_are_summed_on_request_only(tmp_path):
     more = [*EDGE_ROWS, {"from": "a", "to": "b", "n": 5, "vx": None}, {"from": "a", "to": "c", "n": 1, "vx": 6}]
     message = (
-        r"A pair of cells stands in several rows[\s\S]*a -> b 2 times; 6 rows, 4 pairs[\s\S]*repeated_pairs = \"sum\""
+        r"a pair of cells stands in several rows[\s\S]*a -> b 2 times; 6 rows, 4 pairs[\s\S]*repeated_pairs = \"sum\""
     )
     with pytest.raises(SourceError, match=message):
         opened(tmp_path, edge_rows=more, edges={"size": "vx"})
@@ -291,7 +291,7 @@ def test_rows_of_one_pair_are_summed_on_request_only(tmp_path):
 def test_cells_in_several_rows_are_left_out_on_request_only(tmp_path):
     more = [*CELL_ROWS, CELL_ROWS[1], CELL_ROWS[3]]
     with pytest.raises(
-        SourceError, match=r"A cell stands in several rows[\s\S]*column name[\s\S]*b, d[\s\S]*repeated_cells"
+        SourceError, match=r"a cell stands in several rows[\s\S]*column name[\s\S]*b, d[\s\S]*repeated_cells"
     ):
         opened(tmp_path, cell_rows=more)
     source = opened(tmp_path, cell_rows=more, cells={"repeated_cells": "drop"})
@@ -359,7 +359,7 @@ def test_a_delimiter_that_nobody_named(tmp_path, sign):
 def test_two_columns_of_one_name(tmp_path, header):
     tiny(tmp_path)
     (tmp_path / "edges.csv").write_text(f"{header}\na,b,2,c\n")
-    with pytest.raises(SourceError, match=r"Two columns have one name[\s\S]*edges\.csv[\s\S]*found: +from"):
+    with pytest.raises(SourceError, match=r"two columns have one name[\s\S]*edges\.csv[\s\S]*found: +from"):
         open_mapping(tmp_path, tmp_path / "mapping.toml")
 
 
@@ -367,7 +367,7 @@ def test_a_broken_packed_table(tmp_path):
     tiny(tmp_path, edges={"file": "e.tsv.gz"})
     write(tmp_path / "e.tsv.gz", EDGE_ROWS * 50, delimiter="\t")
     (tmp_path / "e.tsv.gz").write_bytes((tmp_path / "e.tsv.gz").read_bytes()[:-12])
-    with pytest.raises(SourceError, match=r"The file cannot be read[\s\S]*e\.tsv\.gz"):
+    with pytest.raises(SourceError, match=r"the file cannot be read[\s\S]*e\.tsv\.gz"):
         open_mapping(tmp_path, tmp_path / "mapping.toml")
 
 
@@ -421,18 +421,18 @@ def changed(rows, name, *values):
 WRONG = {
     "unknown key": (
         {"cells": {"typ": "kind"}},
-        r"Unknown key in the mapping[\s\S]*cells\.typ[\s\S]*wanted: .*\btype, class, layer",
+        r"unknown key in the mapping[\s\S]*cells\.typ[\s\S]*wanted: .*\btype, class, layer",
     ),
     "unknown section": (
         {"cell": {"file": "x"}},
-        r"Unknown key in the mapping[\s\S]*found: +cell\n[\s\S]*wanted: dataset, .*cells",
+        r"unknown key in the mapping[\s\S]*found: +cell\n[\s\S]*wanted: dataset, .*cells",
     ),
     "unknown key of labels": (
         {"labels": [{"file": "cells.csv", "id": "name", "classes": {"a": "drop"}}]},
-        r"Unknown key[\s\S]*labels\.0\.classes[\s\S]*wanted: file, delimiter",
+        r"unknown key[\s\S]*labels\.0\.classes[\s\S]*wanted: file, delimiter",
     ),
-    "missing key": ({"edges": {"post": None}}, r"A key is missing in the mapping[\s\S]*wanted: edges\.post"),
-    "no data set": ({"dataset": None}, r"A key is missing in the mapping[\s\S]*wanted: dataset"),
+    "missing key": ({"edges": {"post": None}}, r"a key is missing in the mapping[\s\S]*wanted: edges\.post"),
+    "no data set": ({"dataset": None}, r"a key is missing in the mapping[\s\S]*wanted: dataset"),
     "a class that is none": (
         {"cells": {"classes": {"ACH": "exitatory"}}},
         r"is not understood[\s\S]*cells\.classes\.ACH[\s\S]*'exitatory'[\s\S]*'excitatory', 'inhibitory'",
@@ -478,7 +478,7 @@ WRONG = {
     ),
     "missing file": (
         {"cells": {"file": "neurons.csv"}},
-        r"A file of the mapping is missing[\s\S]*\[cells\] file[\s\S]*found: +cells\.csv, edges\.csv, [\s\S]*neurons",
+        r"a file of the mapping is missing[\s\S]*\[cells\] file[\s\S]*found: +cells\.csv, edges\.csv, [\s\S]*neurons",
     ),
     **{
         f"a table outside the source: {file}": (
@@ -489,7 +489,7 @@ WRONG = {
     },
     "a key with a slip": (
         {"edges": {"count": None, "cout": "n"}},
-        r"Unknown key in the mapping[\s\S]*edges\.cout[\s\S]*wanted: .*\bpre, post, size, count",
+        r"unknown key in the mapping[\s\S]*edges\.cout[\s\S]*wanted: .*\bpre, post, size, count",
     ),
     "a column for two things": (
         {"edges": {"size": "n"}},
@@ -509,7 +509,7 @@ WRONG = {
     ),
     "a missing column to leave out": (
         {"edges": {"leave_out": {"kind": ["gap"]}}},
-        r"A column is missing: kind[\s\S]*section \[edges\]",
+        r"a column is missing: kind[\s\S]*section \[edges\]",
     ),
     "an unlisted word": (
         {"cells": {"classes": {"GABA": "inhibitory"}, "other_class": None}},
@@ -525,15 +525,15 @@ WRONG = {
     ),
     "no cell left": (
         {"cells": {"classes": {"ACH": "drop", "GABA": "drop"}, "other_class": "drop"}},
-        r"No cell is left",
+        r"no cell is left",
     ),
     "labels that repeat a cell": (
         {"labels": [{"file": "edges.csv", "id": "from", "type": "to"}]},
-        r"A cell stands in several rows[\s\S]*edges\.csv, column from[\s\S]*found: +a\n",
+        r"a cell stands in several rows[\s\S]*edges\.csv, column from[\s\S]*found: +a\n",
     ),
     "a word for proofreading": (
         {"cells": {"proofread": "kind"}},
-        r"A value is not understood[\s\S]*column kind, cell a[\s\S]*'?KC[\s\S]*\[cells\.proofread_words\]",
+        r"a value is not understood[\s\S]*column kind, cell a[\s\S]*'?KC[\s\S]*\[cells\.proofread_words\]",
     ),
     "a root id that is none": (
         {"cells": {"root_id": "x"}},
@@ -541,7 +541,7 @@ WRONG = {
     ),
     "a depth that is none": (
         {"depth": {"column": "kind", "unit": "um"}},
-        r"A value is not understood[\s\S]*column kind, cell a[\s\S]*KC",
+        r"a value is not understood[\s\S]*column kind, cell a[\s\S]*KC",
     ),
 }
 
@@ -562,9 +562,9 @@ BROKEN = {
     "no count": ({"edge_rows": changed(EDGE_ROWS, "n", None)}, r"edges\.csv, column n[\s\S]*1 empty rows"),
     "an empty end": (
         {"edge_rows": changed(EDGE_ROWS, "to", "")},
-        r"Ids are missing[\s\S]*column to[\s\S]*nothing \(1 row\)",
+        r"ids are missing[\s\S]*column to[\s\S]*nothing \(1 row\)",
     ),
-    "an empty cell": ({"cell_rows": changed(CELL_ROWS, "name", " ")}, r"Ids are missing[\s\S]*cells\.csv, column name"),
+    "an empty cell": ({"cell_rows": changed(CELL_ROWS, "name", " ")}, r"ids are missing[\s\S]*cells\.csv, column name"),
     "ids from floats": (
         {"cell_rows": changed(CELL_ROWS, "name", "12.0")},
         r"Ids went through floats[\s\S]*cells\.csv, column name[\s\S]*12\.0 \(1 row\)[\s\S]*2\^53",
@@ -619,14 +619,14 @@ def test_what_tables_can_get_wrong(tmp_path, name):
 def test_a_column_of_floats_is_no_id(tmp_path):
     tiny(tmp_path, cells={"file": "c.parquet"})
     write(tmp_path / "c.parquet", [{"name": float(ID), "kind": "KC", "word": "ACH"}])
-    with pytest.raises(SourceError, match=r"An id has the wrong type[\s\S]*c\.parquet, column name[\s\S]*float64"):
+    with pytest.raises(SourceError, match=r"an id has the wrong type[\s\S]*c\.parquet, column name[\s\S]*float64"):
         open_mapping(tmp_path, tmp_path / "mapping.toml")
 
 
 def test_a_number_that_is_missing_is_no_id(tmp_path):
     tiny(tmp_path, edges={"file": "e.parquet"})
     write(tmp_path / "e.parquet", [{"from": 1, "to": 2, "n": 1}, {"from": 1, "to": None, "n": 1}])
-    with pytest.raises(SourceError, match=r"Ids are missing[\s\S]*e\.parquet, column to[\s\S]*nothing \(1 row\)"):
+    with pytest.raises(SourceError, match=r"ids are missing[\s\S]*e\.parquet, column to[\s\S]*nothing \(1 row\)"):
         open_mapping(tmp_path, tmp_path / "mapping.toml")
 
 
@@ -634,17 +634,17 @@ def test_no_mapping_no_folder_no_toml(tmp_path):
     folder = tiny(tmp_path / "there")
     with pytest.raises(SourceError, match=r"no such mapping[\s\S]*elsewhere\.toml"):
         open_mapping(folder, tmp_path / "elsewhere.toml")
-    with pytest.raises(SourceError, match=r"The source is not a folder[\s\S]*found: +nothing"):
+    with pytest.raises(SourceError, match=r"the source is not a folder[\s\S]*found: +nothing"):
         open_mapping(tmp_path / "nowhere", folder / "mapping.toml")
     (folder / "mapping.toml").write_text("dataset = \n")
-    with pytest.raises(SourceError, match=r"The mapping cannot be read[\s\S]*line 1"):
+    with pytest.raises(SourceError, match=r"the mapping cannot be read[\s\S]*line 1"):
         open_mapping(folder, folder / "mapping.toml")
 
 
 def test_a_broken_table(tmp_path):
     tiny(tmp_path, edges={"file": "e.parquet"})
     (tmp_path / "e.parquet").write_bytes(b"PAR1 but no more")
-    with pytest.raises(SourceError, match=r"The file cannot be read[\s\S]*e\.parquet"):
+    with pytest.raises(SourceError, match=r"the file cannot be read[\s\S]*e\.parquet"):
         open_mapping(tmp_path, tmp_path / "mapping.toml")
 
 

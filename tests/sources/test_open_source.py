@@ -33,7 +33,7 @@ def test_the_environment_is_asked_where_the_option_is_silent(tmp_path, monkeypat
 
 
 def test_no_source_lists_the_ways_the_stand_in_included():
-    with pytest.raises(SourceError, match=r"No source is named[\s\S]*--source synthetic.*--source DIR.*C2N_SOURCE"):
+    with pytest.raises(SourceError, match=r"no source is named[\s\S]*--source synthetic.*--source DIR.*C2N_SOURCE"):
         open_source()
 
 
@@ -62,11 +62,11 @@ def test_options_that_would_be_ignored_are_refused(tmp_path):
         ("cave", {"position_unit": "nm"}, "CAVE", "--position-unit", "a folder"),
     ]
     for source, options, kind, where, wanted in given:
-        message = rf"This option is not for {kind}\n.*{where}\n.*{source}\n.*--source for {wanted}"
+        message = rf"this option is not for {kind}\n.*{where}\n.*{source}\n.*--source for {wanted}"
         with pytest.raises(SourceError, match=message):
             open_source(source, **options)
 
 
 def test_too_few_cells_are_refused():
-    with pytest.raises(SourceError, match=r"Too few cells\n.*--cells\n.*12\n.*200 or more"):
+    with pytest.raises(SourceError, match=r"too few cells\n.*--cells\n.*12\n.*200 or more"):
         open_source("synthetic", cells=12)

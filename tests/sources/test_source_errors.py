@@ -70,75 +70,75 @@ CORRUPTIONS = {
     "two columns": (without_column(CONNECTIONS, ["n_syn", "pre_nuc_id"]), r"Columns are missing: n_syn, pre_nuc_id"),
     "float nucleus": (
         with_values(CENSUS, "id", lambda ids: np.array(ids, float)),
-        r"An id has the wrong type\n.*slanted_ref.parquet, column id\n.*float64\n.*int64",
+        r"an id has the wrong type\n.*slanted_ref.parquet, column id\n.*float64\n.*int64",
     ),
     "float root": (
         with_values(CONNECTIONS, "post_pt_root_id", lambda ids: np.array(ids, float)),
-        r"An id has the wrong type\n.*connections_with_nuclei.parquet, column post_pt_root_id\n.*float64",
+        r"an id has the wrong type\n.*connections_with_nuclei.parquet, column post_pt_root_id\n.*float64",
     ),
     "text for a number": (
         with_values(CENSUS, "pt_position_x", lambda x: [True] * len(x)),
-        r"A column has the wrong type\n.*pt_position_x\n.*boolean",
+        r"a column has the wrong type\n.*pt_position_x\n.*boolean",
     ),
-    "empty id": (with_values(CENSUS, "pt_root_id", first(None)), r"Ids are missing\n.*pt_root_id\n.*1 empty rows"),
+    "empty id": (with_values(CENSUS, "pt_root_id", first(None)), r"ids are missing\n.*pt_root_id\n.*1 empty rows"),
     "count of zero": (
         with_values(CONNECTIONS, "n_syn", first(0)),
-        r"A value is not understood\n.*n_syn\n.*0 \(1 row\)\n.*from 1 up",
+        r"a value is not understood\n.*n_syn\n.*0 \(1 row\)\n.*from 1 up",
     ),
     "unknown flag": (
         with_values(PROOFREADING, "status_axon", lambda x: ["maybe"] * len(x)),
-        r"A value is not understood\n.*status_axon\n.*maybe \(6 rows\)\n.*true/false, t/f or 1/0\n.*fix: +write t or f",
+        r"a value is not understood\n.*status_axon\n.*maybe \(6 rows\)\n.*true/false, t/f or 1/0\n.*fix: +write t or f",
     ),
     "infinite size": (
         with_synapses(lambda rows: change(rows, "size", [float("inf"), *[float("nan")] * 14, 1.0])),
-        r"A value is not understood\n.*column size\n.*inf \(1 row\)\n.*finite numbers from 0 up",
+        r"a value is not understood\n.*column size\n.*inf \(1 row\)\n.*finite numbers from 0 up",
     ),
     "size below zero": (
         with_synapses(lambda rows: change(rows, "size", [-100.0, *[1.4] * 15])),
-        r"A value is not understood\n.*column size\n.*-100.0 \(1 row\)\n.*finite numbers from 0 up",
+        r"a value is not understood\n.*column size\n.*-100.0 \(1 row\)\n.*finite numbers from 0 up",
     ),
     "whole size below zero": (
         with_synapses(lambda rows: change(rows, "size", [-100, *[1] * 15])),
-        r"A value is not understood\n.*column size\n.*-100 \(1 row\)\n.*finite numbers from 0 up",
+        r"a value is not understood\n.*column size\n.*-100 \(1 row\)\n.*finite numbers from 0 up",
     ),
     "infinite position": (
         with_values(CENSUS, "pt_position_x", first(float("-inf"))),
-        r"A value is not understood\n.*pt_position_x\n.*-inf \(1 row\)\n.*finite",
+        r"a value is not understood\n.*pt_position_x\n.*-inf \(1 row\)\n.*finite",
     ),
     "id that is too large": (
         with_values(CENSUS, "pt_root_id", lambda ids: pa.array([2**63 + 5, *ids[1:]], pa.uint64())),
-        rf"A value is not understood\n.*pt_root_id\n.*{2**63 + 5} \(1 row\)\n.*int64",
+        rf"a value is not understood\n.*pt_root_id\n.*{2**63 + 5} \(1 row\)\n.*int64",
     ),
     "numbered flag": (
         with_values(PROOFREADING, "status_axon", lambda x: [2, 0, 1, 1, 1, 1]),
-        r"A value is not understood\n.*status_axon\n.*2 \(1 row\)\n.*1/0",
+        r"a value is not understood\n.*status_axon\n.*2 \(1 row\)\n.*1/0",
     ),
-    "empty census": (lambda tables: tables.update({CENSUS: tables[CENSUS].slice(0, 0)}), "A table of cells is empty"),
+    "empty census": (lambda tables: tables.update({CENSUS: tables[CENSUS].slice(0, 0)}), "a table of cells is empty"),
     "nucleus twice": (
         with_values(CENSUS, "id", lambda ids: [ids[1], *ids[1:]]),
-        r"A table says two things of one nucleus\n.*column id\n.*nucleus 10\n",
+        r"a table says two things of one nucleus\n.*column id\n.*nucleus 10\n",
     ),
     "unknown classes": (
         with_values(CENSUS, "classification_system", lambda words: ["glia"] * len(words)),
-        r"No word for the class of a cell is known\n.*classification_system or cell_type\n.*glia\n.*aibs_coarse_excit",
+        r"no word for the class of a cell is known\n.*classification_system or cell_type\n.*glia\n.*aibs_coarse_excit",
     ),
     "proofreading of another version": (
         with_values(PROOFREADING, "pt_root_id", lambda roots: [value + 1 for value in roots]),
-        r"Two materializations: no root id of a table is that of a cell\n.*proofreading\S+, column pt_root_id",
+        r"two materializations: no root id of a table is that of a cell\n.*proofreading\S+, column pt_root_id",
     ),
     "synapses of another version": (
         with_synapses(lambda rows: change(rows, "pre_pt_root_id", np.arange(rows.num_rows))),
-        r"Two materializations: no root id of a table is that of a cell\n.*synapses_pni_2\S+, column pre_pt_root_id",
+        r"two materializations: no root id of a table is that of a cell\n.*synapses_pni_2\S+, column pre_pt_root_id",
     ),
     "two words on an axon": (
         with_values(PROOFREADING, "pt_root_id", lambda roots: [roots[1], *roots[1:]]),
-        rf"A table says two things of one axon\n.*column pt_root_id\n.*root {root(20)}",
+        rf"a table says two things of one axon\n.*column pt_root_id\n.*root {root(20)}",
     ),
     "versions in metadata": (
         lambda tables: tables.update(
             {CONNECTIONS: tables[CONNECTIONS].replace_schema_metadata({"materialization": "943"})}
         ),
-        r"Two materializations\n.*source.toml, connections\S+\n.*1300 in source.toml, 943 in connections_with_nuclei",
+        r"two materializations\n.*source.toml, connections\S+\n.*1300 in source.toml, 943 in connections_with_nuclei",
     ),
 }
 
@@ -194,7 +194,7 @@ def test_broken_files_are_named(tmp_path, form):
     folder = write_tables(tmp_path, eight_cells(), form=form)
     file = folder / f"{CONNECTIONS}.{form}"
     file.write_bytes(b"these are not the bytes you are looking for" * 9)
-    with pytest.raises(SourceError, match=rf"The file cannot be read\n  where:  {CONNECTIONS}.{form}\n"):
+    with pytest.raises(SourceError, match=rf"the file cannot be read\n  where:  {CONNECTIONS}.{form}\n"):
         open_folder(folder)
 
 
@@ -242,9 +242,9 @@ def test_no_folder_an_empty_one_and_a_file(tmp_path):
 @pytest.mark.parametrize(
     ("toml", "message"),
     [
-        (TOML + "unit = 3", r"Unknown key in source.toml\n.*\n.*unit\n.*dataset, materialization"),
-        ("dataset = ", r"The file cannot be read\n.*source.toml\n.*\n.*mend it; it is TOML"),
-        ("dataset = 3", r"A value in source.toml is not understood\n.*source.toml, dataset\n.*3\n.*string"),
+        (TOML + "unit = 3", r"unknown key in source.toml\n.*\n.*unit\n.*dataset, materialization"),
+        ("dataset = ", r"the file cannot be read\n.*source.toml\n.*\n.*mend it; it is TOML"),
+        ("dataset = 3", r"a value in source.toml is not understood\n.*source.toml, dataset\n.*3\n.*string"),
         ("position_voxel_nm = [4, 4]", r"not understood\n.*source.toml, position_voxel_nm"),
         ('position_unit = "mm"', r"not understood\n.*source.toml, position_unit\n.*'mm'\n.*'nm', 'voxel' or 'um'"),
     ],
@@ -255,13 +255,13 @@ def test_source_toml_is_checked(tmp_path, toml, message):
 
 
 def test_the_position_unit_of_the_option_is_checked(tmp_path):
-    with pytest.raises(SourceError, match=r"Unknown position unit\n.*--position-unit\n.*inch"):
+    with pytest.raises(SourceError, match=r"unknown position unit\n.*--position-unit\n.*inch"):
         open_folder(write_tables(tmp_path, eight_cells()), position_unit="inch")
 
 
 def test_a_table_asked_for_and_not_there_is_named(tmp_path):
     source = open_folder(write_tables(tmp_path, eight_cells()))
-    with pytest.raises(SourceError, match=r"The table synapses_pni_2 is missing"):
+    with pytest.raises(SourceError, match=r"the table synapses_pni_2 is missing"):
         source[SYNAPSES]
 
 
@@ -279,7 +279,7 @@ def test_a_broken_page_is_found_when_it_is_read_and_said_in_one_line(tmp_path):
     wrong = bytearray(file.read_bytes())
     wrong[10:60] = (byte ^ 0xFF for byte in wrong[10:60])
     file.write_bytes(wrong)
-    with pytest.raises(SourceError, match=r"The file cannot be read\n.*synapses_pni_2.parquet\n.*found: .+\n.*fix"):
+    with pytest.raises(SourceError, match=r"the file cannot be read\n.*synapses_pni_2.parquet\n.*found: .+\n.*fix"):
         collect(open_folder(tmp_path)[SYNAPSES].table, file=file.name)
 
 

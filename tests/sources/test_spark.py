@@ -84,8 +84,8 @@ def test_a_broken_file_and_a_wrong_master_are_said_in_one_line(tmp_path, spark):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"engine": "pandas"}, r"There is no such engine\n.*--engine\n.*pandas\n.*duckdb or spark"),
-        ({"master": "local"}, r"Only Spark has a master\n.*--master\n.*local\n.*--engine spark"),
+        ({"engine": "pandas"}, r"there is no such engine\n.*--engine\n.*pandas\n.*duckdb or spark"),
+        ({"master": "local"}, r"only Spark has a master\n.*--master\n.*local\n.*--engine spark"),
     ],
 )
 def test_an_unknown_engine_and_a_master_without_spark(tmp_path, options, message):

@@ -121,7 +121,7 @@ def test_an_address_that_nothing_reads(monkeypatch, address, installed):
     if not installed:
         monkeypatch.setitem(sys.modules, "upath", None)
     kind = address.split(":")[0]
-    with pytest.raises(SourceError, match=rf"No such kind of storage\n.*{address}\n.*{kind}\n.*a local path, gs://"):
+    with pytest.raises(SourceError, match=rf"no such kind of storage\n.*{address}\n.*{kind}\n.*a local path, gs://"):
         open_folder(address)
 
 
@@ -134,6 +134,6 @@ def test_what_is_missing_is_named(monkeypatch, address, missing, package):
         pytest.importorskip("upath", reason="needs the extra [cloud]")
     monkeypatch.setitem(sys.modules, missing, None)
     kind = address.split(":")[0]
-    message = rf"What reads {kind}:// is not installed\n.*{address}\n[\s\S]*pip install universal-pathlib {package}$"
+    message = rf"what reads {kind}:// is not installed\n.*{address}\n[\s\S]*pip install universal-pathlib {package}$"
     with pytest.raises(SourceError, match=message):
         open_source(address)

@@ -69,7 +69,7 @@ def test_the_expression_is_in_the_mouth_of_the_mean_face():
 
 
 def test_an_empty_part_is_an_error():
-    with pytest.raises(DataError, match="There are no validation images"):
+    with pytest.raises(DataError, match="there are no validation images"):
         faces(train=7, validation=0, test=7)
 
 

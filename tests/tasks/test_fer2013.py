@@ -146,26 +146,26 @@ def test_broken_parquet_rows(fer_rows, write_parquet, png):
 
 
 def test_a_csv_of_something_else_is_refused(write_csv):
-    with pytest.raises(DataError, match=r"This file is not FER-2013(.|\n)*'cell,x'(.|\n)*emotion, pixels and Usage"):
+    with pytest.raises(DataError, match=r"this file is not FER-2013(.|\n)*'cell,x'(.|\n)*emotion, pixels and Usage"):
         open_dataset(write_csv([], header=("cell", "x")))
 
 
 def test_an_empty_file_is_refused(tmp_path):
     (tmp_path / "empty.csv").touch()
-    with pytest.raises(DataError, match="This file is not FER-2013"):
+    with pytest.raises(DataError, match="this file is not FER-2013"):
         open_dataset(tmp_path / "empty.csv")
 
 
 def test_a_csv_that_is_not_text_is_refused(write_csv):
     path = write_csv([])
     path.write_bytes(path.read_bytes() + b"0,\xff\xfe,Training\n")
-    with pytest.raises(DataError, match="This csv file cannot be parsed"):
+    with pytest.raises(DataError, match="this csv file cannot be parsed"):
         open_dataset(path)
 
 
 def test_a_header_alone_has_no_images(write_csv):
     path = write_csv([])
-    message = rf"There are no training images\n  where:  {path}\n(.|\n)*parts none with 0 images"
+    message = rf"there are no training images\n  where:  {path}\n(.|\n)*parts none with 0 images"
     with pytest.raises(DataError, match=message):
         open_dataset(path)
 
@@ -182,13 +182,13 @@ def test_a_column_of_something_else_than_images_is_refused(kind, write_parquet, 
 
 def test_another_parquet_table_is_refused(write_parquet, tmp_path):
     pq.write_table(pq.read_table(write_parquet([], [], [])).drop_columns(["label"]), tmp_path / "other.parquet")
-    with pytest.raises(DataError, match=r"This parquet table is not FER-2013(.|\n)*no column label among row, usage"):
+    with pytest.raises(DataError, match=r"this parquet table is not FER-2013(.|\n)*no column label among row, usage"):
         open_dataset(tmp_path / "other.parquet")
 
 
 def test_a_cut_parquet_file_is_refused(write_parquet, tmp_path):
     (tmp_path / "cut.parquet").write_bytes(write_parquet([], [], []).read_bytes()[:60])
-    with pytest.raises(DataError, match="This parquet file cannot be read"):
+    with pytest.raises(DataError, match="this parquet file cannot be read"):
         open_dataset(tmp_path / "cut.parquet")
 
 
@@ -198,7 +198,7 @@ def test_without_usage_the_parts_are_drawn_and_it_is_said(four_forms, write_csv,
     assert sum(map(len, sets(data))) == 105
     assert data.findings[:2] == (
         "train.csv has no Usage column.",
-        "The source names no parts: 20% of each class were drawn as test, seed 0.",
+        "the source names no parts: 20% of each class were drawn as test, seed 0.",
     )
     assert data.test_name == "test"
 

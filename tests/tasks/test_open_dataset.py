@@ -18,7 +18,7 @@ def test_without_data_the_error_says_in_which_forms_they_may_come():
     with pytest.raises(DataError) as error:
         open_dataset(None)
     assert str(error.value) == (
-        "There are no images to learn from\n"
+        "there are no images to learn from\n"
         "  found:  no --data, no fer2013.csv here, no C2N_DATA\n"
         "  wanted: fer2013.csv (emotion,pixels,Usage), icml_face_data.csv, the parquet table, "
         "a folder with train/CLASS/*.png and test/CLASS/*.png, or any folder of class folders\n"
@@ -28,7 +28,7 @@ def test_without_data_the_error_says_in_which_forms_they_may_come():
 
 @pytest.mark.usefixtures("nowhere")
 def test_data_that_do_not_exist_are_an_error():
-    with pytest.raises(DataError, match=r"These data do not exist\n  where:  other.csv(.|\n)*--data synthetic"):
+    with pytest.raises(DataError, match=r"these data do not exist\n  where:  other.csv(.|\n)*--data synthetic"):
         open_dataset("other.csv")
 
 

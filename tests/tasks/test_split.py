@@ -70,7 +70,7 @@ def test_a_test_part_that_had_to_be_drawn_is_the_same_for_every_seed():
     np.testing.assert_array_equal(one.test.image_NHW, two.test.image_NHW)
     assert not pixels(one.test) & (pixels(one.train) | pixels(one.validation))
     assert len(one.test) == pytest.approx(80, abs=8)
-    assert "The source names no parts: 20% of each class were drawn as test, seed 0." in one.findings
+    assert "the source names no parts: 20% of each class were drawn as test, seed 0." in one.findings
 
 
 def test_a_validation_part_of_the_source_is_kept_and_its_leaks_are_marked():
@@ -87,17 +87,17 @@ def test_a_validation_part_without_a_test_becomes_the_test():
     data = arrange(records, name="x", seed=0, validation_fraction=0.2)
     assert len(data.test) == (records.part_N == "validation").sum()
     assert data.test_name == "validation"
-    assert "The source has no test part: its validation part is the test and chooses nothing." in data.findings
+    assert "the source has no test part: its validation part is the test and chooses nothing." in data.findings
 
 
 @pytest.mark.parametrize(("parts", "missing"), [(("Training",), "test"), (("PublicTest",), "training")])
 def test_a_part_without_images_is_an_error(parts, missing):
-    with pytest.raises(DataError, match=rf"There are no {missing} images(.|\n)*parts {parts[0]} with 50 images"):
+    with pytest.raises(DataError, match=rf"there are no {missing} images(.|\n)*parts {parts[0]} with 50 images"):
         arrange(make_records(50, parts=parts), name="x", seed=0, validation_fraction=0.2)
 
 
 def test_too_few_images_for_a_validation_part_are_an_error():
-    with pytest.raises(DataError, match="There are no validation images"):
+    with pytest.raises(DataError, match="there are no validation images"):
         arrange(make_records(20, kinds=1000), name="x", seed=0, validation_fraction=0.01)
 
 
@@ -157,5 +157,5 @@ def test_an_image_set_checks_itself(change, text):
         "blank_N": np.zeros(3, bool),
     }
     assert len(ImageSet(**fields)) == 3
-    with pytest.raises(DataError, match=r"An image set does not fit together\n  where:  " + text):
+    with pytest.raises(DataError, match=r"an image set does not fit together\n  where:  " + text):
         ImageSet(**fields | change)

@@ -53,7 +53,7 @@ def read_address(text: str, *, server: str | None = None) -> Address:
     """
     if not (found := FORM.fullmatch(text)):
         raise SourceError(
-            "The CAVE source is not understood",
+            "the CAVE source is not understood",
             where="--source",
             found=text,
             wanted="cave[:DATASTACK][@VERSION]",

@@ -96,7 +96,7 @@ def _sha256(file: Path) -> str:
 
 def _unwritable(folder: Path, error: OSError) -> SourceError:
     return SourceError(
-        "The cache cannot be written",
+        "the cache cannot be written",
         where=folder,
         found=error.strerror or error,
         fix="make room or permit writing there, or name another folder: C2N_CACHE=DIR",

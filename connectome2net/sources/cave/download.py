@@ -134,7 +134,7 @@ def _typed(frame: pd.DataFrame, table: str) -> pa.Table:
         column = raw[name]
         if kind == "id" and not pa.types.is_integer(column.type):
             raise SourceError(
-                "An id has the wrong type",
+                "an id has the wrong type",
                 where=f"{table}, column {name}",
                 found=f"{column.type}, {column.null_count} of {len(column)} empty",
                 wanted="whole numbers (int64): a float cannot hold an id above 2^53",
@@ -144,7 +144,7 @@ def _typed(frame: pd.DataFrame, table: str) -> pa.Table:
             columns[name] = column.cast(ARROW[kind]) if kind in ARROW else column
         except pa.ArrowException as error:
             raise SourceError(
-                "A column cannot be read", where=f"{table}, column {name}", found=error, wanted=ARROW[kind]
+                "a column cannot be read", where=f"{table}, column {name}", found=error, wanted=ARROW[kind]
             ) from error
     return pa.table(columns).replace_schema_metadata(None)
 
@@ -158,12 +158,12 @@ def _together(pieces: list[pa.Table], table: str) -> pa.Table:
     try:
         return pa.concat_tables(pieces, promote_options="permissive").combine_chunks().sort_by("id")
     except pa.ArrowException as error:
-        raise SourceError("Pieces do not fit together", where=table, found=error, fix=ANEW) from error
+        raise SourceError("pieces do not fit together", where=table, found=error, fix=ANEW) from error
 
 
 def _too_large(count: int, limited_to: int, *, where: str) -> SourceError:
     return SourceError(
-        "The server cuts a piece that cannot be made smaller",
+        "the server cuts a piece that cannot be made smaller",
         where=where,
         found=f"{count:,} rows, and answers of {limited_to:,} at most",
         wanted="more rows in an answer",
@@ -185,7 +185,7 @@ def _refuse_difference(found: int, wanted: int, *, where: str) -> None:
 def _refuse_repeated(rows: pa.Table, *, where: str) -> None:
     if (different := pc.count_distinct(rows["id"]).as_py()) != rows.num_rows:
         raise SourceError(
-            "Rows come more than once",
+            "rows come more than once",
             where=f"{where}, column id",
             found=f"{rows.num_rows - different:,} repeated ids among {rows.num_rows:,} rows",
             wanted="every id once",
@@ -196,7 +196,7 @@ def _refuse_repeated(rows: pa.Table, *, where: str) -> None:
 def _refuse_narrow(frame: pd.DataFrame, query: Query, *, where: str) -> None:
     if missing := [name for name in query.columns or ("id",) if name not in frame]:
         raise SourceError(
-            "The server leaves a column out",
+            "the server leaves a column out",
             where=where,
             found=", ".join(map(str, frame)),
             wanted=", ".join(missing),
@@ -214,7 +214,7 @@ def _refuse_foreign(piece: pa.Table, query: Query, *, where: str) -> None:
         asked = (ids >= query.first) & ((query.end is None) | (ids < (query.end or 0)))
     if not asked.all():
         raise SourceError(
-            "The server sends rows that were not asked for",
+            "the server sends rows that were not asked for",
             where=where,
             found=f"{(~asked).sum():,} of {len(asked):,} rows outside the filter",
             wanted="a filter that is applied",

@@ -140,7 +140,7 @@ class Volume:
 def _not_there(table: str, volume: Volume) -> SourceError:
     volume.cache.remove("", ["tables"])  # the list may have been wrong: it is asked for anew
     return SourceError(
-        f"The table {table} is not at this version",
+        f"the table {table} is not at this version",
         where=volume.address,
         found=", ".join(volume.tables) or "no table",
         wanted=table,
@@ -191,6 +191,6 @@ def _piece_rows() -> int:
     text = os.environ.get("C2N_CAVE_PIECE_ROWS", str(PIECE_ROWS))
     if not text.isdigit() or not int(text):
         raise SourceError(
-            "The size of pieces is not understood", where="C2N_CAVE_PIECE_ROWS", found=text, wanted="rows"
+            "the size of pieces is not understood", where="C2N_CAVE_PIECE_ROWS", found=text, wanted="rows"
         )
     return int(text)

@@ -87,7 +87,7 @@ class Server:
 
         if (count := self.ask(question)) < 0:
             raise SourceError(
-                "The server does not count rows, so that nothing it sends can be proven complete",
+                "the server does not count rows, so that nothing it sends can be proven complete",
                 where=f"{self.address}/{query.table}",
                 fix="take another server, or the published dumps",
             )

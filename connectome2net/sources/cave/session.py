@@ -99,7 +99,7 @@ class Patient:
 def _foreign(response: requests.Response) -> SourceError:
     to = f"{response.status_code}, a redirection to {response.headers.get('Location', 'nowhere')}"
     return SourceError(
-        "This is no answer of CAVE",
+        "this is no answer of CAVE",
         where=response.url.split("?")[0],
         found="a web page" if response.status_code < 300 else to,
         wanted="data, not a login page",
@@ -113,7 +113,7 @@ def _refusal(response: requests.Response) -> SourceError:
     if response.status_code == 403 and says.get("error") == "missing_tos":
         terms = says.get("data") or {}
         return SourceError(
-            "The terms of use are not accepted",
+            "the terms of use are not accepted",
             where=where,
             found=terms.get("tos_name", "terms that this account has not accepted"),
             fix=f"open {terms.get('tos_form_url', 'the site of the datastack')} in a browser, accept, run this again",

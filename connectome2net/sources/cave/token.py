@@ -49,7 +49,7 @@ def find_token(server: str) -> Token:
         ) from error
     if not isinstance(text, str) or not text.strip():
         raise SourceError(
-            "There is no CAVE token",
+            "there is no CAVE token",
             where=f"CAVE_TOKEN, {files}",
             found="nothing",
             wanted="the token of a CAVE account",
@@ -62,7 +62,7 @@ def _checked(token: Token, server: str) -> Token:
     """Refuse what no request can carry, without showing it."""
     if re.fullmatch("[!-~]+", token.text) is None:
         raise SourceError(
-            "This is no CAVE token",
+            "this is no CAVE token",
             where=token.place,
             found=f"{len(token.text)} characters, some of them blanks, line breaks or not ASCII",
             wanted="letters and digits on one line",

@@ -73,7 +73,7 @@ def read_cells(
     laminae = _laminae(said, mapping.cells, file=file)
     rows = [_row(cell, facts, classes[cell], laminae[cell]) for cell, facts in said.items() if classes[cell] != "drop"]
     if not rows:
-        raise SourceError("No cell is left", where=file, found="0 cells", wanted="at least one", fix="drop fewer")
+        raise SourceError("no cell is left", where=file, found="0 cells", wanted="at least one", fix="drop fewer")
     if len(rows) < len(said):
         kept += (Kept("cells that the mapping takes", len(said), len(rows), "their class is one that it drops"),)
     table = _measure(pa.Table.from_pylist(rows, schema=CELLS), said, mapping)
@@ -128,7 +128,7 @@ def _classes(said: Said, words: Cells, *, file: str) -> tuple[dict[str, str], No
     found = _counted(other)
     if words.other_class is None:
         raise SourceError(
-            "The mapping does not say what the class of some cells is",
+            "the mapping does not say what the class of some cells is",
             where=f"{file}, section [cells]",
             found=found,
             wanted="each word in [cells.classes], or a pattern of its type in [cells.type_classes]",
@@ -151,7 +151,7 @@ def _laminae(said: Said, words: Cells, *, file: str) -> dict[str, str]:
     other = Counter(layer for layer in layers.values() if layer not in meaning)
     if other and words.other_lamina is None:
         raise SourceError(
-            "The mapping does not say what some words for a lamina mean",
+            "the mapping does not say what some words for a lamina mean",
             where=f"{file}, section [cells]",
             found=_counted(Counter({repr(word): times for word, times in other.items()})),
             wanted="each word in [cells.laminae]",

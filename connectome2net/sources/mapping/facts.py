@@ -98,7 +98,7 @@ def _read(
                 known = readers.get(key, str)(value) if value is not None else None
             except ValueError as error:
                 where = f"{opened.path.name}, column {' or '.join(names)}, cell {row[labels.id]}"
-                raise SourceError("A value is not understood", where=where, found=value, wanted=str(error)) from error
+                raise SourceError("a value is not understood", where=where, found=value, wanted=str(error)) from error
             facts |= {} if known is None else {key: known}
         found.append((row[labels.id], facts))
     return opened, found
@@ -111,7 +111,7 @@ def _once(rows: list[tuple[str, Facts]], opened: Foreign, labels: Labels) -> Sai
         if not isinstance(labels, Cells) or labels.repeated_cells == "refuse":
             more = f" and {len(repeated) - NAMED:,} more" if len(repeated) > NAMED else ""
             raise SourceError(
-                "A cell stands in several rows",
+                "a cell stands in several rows",
                 where=f"{opened.path.name}, column {labels.id}",
                 found=f"{', '.join(repeated[:NAMED])}{more}",
                 wanted="one row per cell",

@@ -61,7 +61,7 @@ def open_foreign(engine: BaseBackend, folder: Path, file: File, columns: Iterabl
     if not path.exists():
         there = sorted(item.name for item in folder.iterdir())
         raise SourceError(
-            "A file of the mapping is missing",
+            "a file of the mapping is missing",
             where=f"[{section}] file",
             found=", ".join(there[:MOST_FILES]) or "an empty folder",
             wanted=str(path),
@@ -114,7 +114,7 @@ def as_ids(opened: Foreign, columns: Iterable[str]) -> Foreign:
     for name, kind in kinds.items():
         if not (kind.is_integer() or kind.is_string()):
             where = f"{opened.path.name}, column {name}"
-            raise SourceError("An id has the wrong type", where=where, found=str(kind), wanted=ID)
+            raise SourceError("an id has the wrong type", where=where, found=str(kind), wanted=ID)
     text = {name: raw[name].cast("string").strip() for name in kinds}
     wrong = {
         name: raw[name].isnull() if kind.is_integer() else text[name].fill_null("").re_search(f"^$|{FLOAT_TRACE}")

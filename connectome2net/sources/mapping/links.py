@@ -70,7 +70,7 @@ def _edges(engine: BaseBackend, folder: Path, said: Edges) -> Links:
 def _twice(repeated: ibis.Table, opened: Foreign, said: Edges, *, rows: int, number: int) -> SourceError:
     first = repeated.order_by("pre", "post").limit(1).to_pyarrow().to_pylist()[0]
     return SourceError(
-        "A pair of cells stands in several rows",
+        "a pair of cells stands in several rows",
         where=f"{opened.path.name}, columns {said.pre} and {said.post}",
         found=f"{first['pre']} -> {first['post']} {first['times']} times; {rows:,} rows, {number:,} pairs",
         wanted="one row per pair",

@@ -54,7 +54,7 @@ def open_mapping(
     where, file = place(folder), Path(mapping)
     if not where.is_dir():
         found = "a file" if where.exists() else "nothing"
-        raise SourceError("The source is not a folder", where=where, found=found, wanted="a folder of tables")
+        raise SourceError("the source is not a folder", where=where, found=found, wanted="a folder of tables")
     said = read_mapping(file)
     large = start_engine(engine, master=master)
     small = large if isinstance(large, Backend) else start_engine()

@@ -31,13 +31,13 @@ def read_mapping(path: Path) -> ConnectomeMapping:
         SourceError: the file is not there or broken, or a key or value is not understood.
     """
     if not path.is_file():
-        raise SourceError("There is no such mapping", where="--mapping", found=path, wanted="a file in TOML")
+        raise SourceError("there is no such mapping", where="--mapping", found=path, wanted="a file in TOML")
     try:
         return ConnectomeMapping.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except ValidationError as error:
         raise _complaint(path, error) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise SourceError("The mapping cannot be read", where=path, found=str(error), fix="mend the line") from error
+        raise SourceError("the mapping cannot be read", where=path, found=str(error), fix="mend the line") from error
 
 
 def _complaint(path: Path, error: ValidationError) -> SourceError:
@@ -49,14 +49,14 @@ def _complaint(path: Path, error: ValidationError) -> SourceError:
     known = ", ".join(_keys(section if len(place) > 1 else ConnectomeMapping))
     where = f"{path}, {'.'.join(place)}" if place else path
     if first["type"] == "extra_forbidden":
-        return SourceError("Unknown key in the mapping", where=where, found=place[-1], wanted=known)
+        return SourceError("unknown key in the mapping", where=where, found=place[-1], wanted=known)
     if first["type"] == "missing":
-        return SourceError("A key is missing in the mapping", where=path, wanted=".".join(place))
+        return SourceError("a key is missing in the mapping", where=path, wanted=".".join(place))
     wanted = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     if first["type"] == "value_error" and isinstance(first["input"], dict):
-        return SourceError("The mapping does not fit together", where=where, wanted=wanted)
+        return SourceError("the mapping does not fit together", where=where, wanted=wanted)
     return SourceError(
-        "A value in the mapping is not understood", where=where, found=repr(first["input"]), wanted=wanted
+        "a value in the mapping is not understood", where=where, found=repr(first["input"]), wanted=wanted
     )
 
 

@@ -143,7 +143,7 @@ def test_a_stream_that_breaks_off_is_asked_for_again(cave, fault):
 def test_a_row_that_takes_the_place_of_another_is_an_error(cave):
     open_cave(patience=HASTY)
     cave.wrong.repeats_rows = FOR_EVER
-    with pytest.raises(SourceError, match=r"Rows come more than once\n.*column id\n.*1 repeated ids" + TOUCHED_NOTHING):
+    with pytest.raises(SourceError, match=r"rows come more than once\n.*column id\n.*1 repeated ids" + TOUCHED_NOTHING):
         fetch(piece_rows=100)
 
 
@@ -152,11 +152,11 @@ def test_rows_that_come_in_two_pieces_are_an_error(cave):
     rows = cave.tables[SYNAPSES]
     at = rows.column_names.index("id")
     cave.tables = cave.tables | {SYNAPSES: rows.set_column(at, "id", [[*range(15), 0]])}
-    with pytest.raises(SourceError, match=r"Rows come more than once[\s\S]*1 repeated ids among 16 rows"):
+    with pytest.raises(SourceError, match=r"rows come more than once[\s\S]*1 repeated ids among 16 rows"):
         fetch()
 
 
-@pytest.mark.parametrize(("by", "text"), [(1, "Rows are missing"), (-1, "There are more rows than the server counts")])
+@pytest.mark.parametrize(("by", "text"), [(1, "Rows are missing"), (-1, "there are more rows than the server counts")])
 def test_a_wrong_count_of_a_piece_is_an_error(cave, by, text):
     open_cave(patience=HASTY)
     cave.wrong.miscounts, cave.wrong.miscounts_by = FOR_EVER, by
@@ -183,7 +183,7 @@ def test_pieces_that_do_not_add_up_are_fetched_anew(cave, tmp_path):
 
 def test_a_server_that_does_not_count_is_refused(cave):
     cave.wrong.counts = False
-    with pytest.raises(SourceError, match=rf"The server does not count rows.*\n.*{CENSUS}"):
+    with pytest.raises(SourceError, match=rf"the server does not count rows.*\n.*{CENSUS}"):
         fetch()
 
 
@@ -196,7 +196,7 @@ def test_a_filter_that_is_not_applied_is_noticed(cave):
 
 def test_ids_that_are_floats_are_refused(cave):
     cave.wrong.floats = True
-    with pytest.raises(SourceError, match=r"An id has the wrong type\n.*column id\n.*double.*\n.*2\^53"):
+    with pytest.raises(SourceError, match=r"an id has the wrong type\n.*column id\n.*double.*\n.*2\^53"):
         fetch()
 
 
@@ -212,7 +212,7 @@ def test_ids_beyond_int64_are_refused(cave):
     beyond = pa.array([2**63 + 5] * rows.num_rows, pa.uint64())
     cave.tables = cave.tables | {"nucleus_detection_v0": rows.set_column(at, "pt_root_id", beyond)}
     with pytest.raises(
-        SourceError, match=r"A column cannot be read\n.*, column pt_root_id\n.*9223372036854775813.*\n.*int64"
+        SourceError, match=r"a column cannot be read\n.*, column pt_root_id\n.*9223372036854775813.*\n.*int64"
     ):
         fetch()
 
@@ -226,7 +226,7 @@ def test_rows_without_what_was_asked_for_are_refused(cave, monkeypatch, missing,
     if asked is fetch:
         open_cave(patience=HASTY)
     sends(monkeypatch, lambda frame: frame.drop(columns=missing))
-    with pytest.raises(SourceError, match=rf"The server leaves a column out\n.*\n[\s\S]*wanted: +{missing}"):
+    with pytest.raises(SourceError, match=rf"the server leaves a column out\n.*\n[\s\S]*wanted: +{missing}"):
         asked()
 
 
@@ -239,7 +239,7 @@ def test_pieces_that_do_not_fit_together_are_an_error_and_are_fetched_anew(cave,
     with monkeypatch.context() as patched:
         sends(patched, changed)
         with pytest.raises(
-            SourceError, match=rf"Pieces do not fit together\n.*{PROOFREADING}\n.*bool[\s\S]*fetched anew"
+            SourceError, match=rf"pieces do not fit together\n.*{PROOFREADING}\n.*bool[\s\S]*fetched anew"
         ):
             fetch(piece_rows=3)
     assert not list((tmp_path / "cache").rglob(f"{PROOFREADING}/*"))
@@ -257,7 +257,7 @@ def test_a_token_that_cannot_be_one_is_not_sent_and_not_shown(cave, monkeypatch,
         secrets.mkdir(parents=True)
         (secrets / "cave-secret.json").write_text(json.dumps({"token": text}))
     with pytest.raises(
-        SourceError, match=rf"This is no CAVE token\n.*{place}[\s\S]*\n.*{len(text)} characters"
+        SourceError, match=rf"this is no CAVE token\n.*{place}[\s\S]*\n.*{len(text)} characters"
     ) as caught:
         open_source("cave")
     assert text not in str(caught.value)
@@ -271,7 +271,7 @@ def test_blanks_around_a_token_are_not_part_of_it(cave, monkeypatch):
 
 def test_no_token(cave, monkeypatch):
     monkeypatch.delenv("CAVE_TOKEN")
-    with pytest.raises(SourceError, match=r"There is no CAVE token\n.*CAVE_TOKEN, CAVEclient's file[\s\S]*sticky_auth"):
+    with pytest.raises(SourceError, match=r"there is no CAVE token\n.*CAVE_TOKEN, CAVEclient's file[\s\S]*sticky_auth"):
         open_source("cave")
     assert not cave.asked
 
@@ -371,7 +371,7 @@ def test_a_refusal_of_another_kind_is_told_in_the_words_of_the_server(cave):
 
 def test_a_cache_that_cannot_be_written(cave, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(SourceError, match=r"The cache cannot be written\n.*\n.*directory\n.*C2N_CACHE=DIR"):
+    with pytest.raises(SourceError, match=r"the cache cannot be written\n.*\n.*directory\n.*C2N_CACHE=DIR"):
         fetch(cache=tmp_path / "file")
 
 
@@ -382,7 +382,7 @@ def test_a_size_of_pieces_that_is_none(cave, monkeypatch):
 
 
 def test_a_position_unit_is_not_for_cave():
-    with pytest.raises(SourceError, match=r"This option is not for CAVE\n.*--position-unit"):
+    with pytest.raises(SourceError, match=r"this option is not for CAVE\n.*--position-unit"):
         open_source("cave", position_unit="nm")
 
 

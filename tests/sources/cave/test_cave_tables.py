@@ -160,7 +160,7 @@ def test_addresses(text, datastack, version):
 
 @pytest.mark.parametrize("text", ["cave:", "cave@", "cave@latest", "cave:../x@1300", "cave@1300:minnie", "cave@-1"])
 def test_addresses_that_are_none(text):
-    with pytest.raises(SourceError, match=r"The CAVE source is not understood\n.*--source\n.*cave[\s\S]*always pinned"):
+    with pytest.raises(SourceError, match=r"the CAVE source is not understood\n.*--source\n.*cave[\s\S]*always pinned"):
         open_source(text)
 
 
