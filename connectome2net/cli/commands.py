@@ -18,18 +18,17 @@ if TYPE_CHECKING:
     from connectome2net.spec import Spec
 
 positive = click.FloatRange(min=0, min_open=True)
-source_option = click.option(
-    "--source",
-    metavar="WHERE",
-    help="cave[:DATASTACK][@VERSION], a folder of tables, or `synthetic`.  [default: C2N_SOURCE, else CAVE]",
-)
 
 
 @click.command()
 @click.option("--column", help="v1, all, or a TOML file with centre_um and radius_um or side_um.  [default: v1]")
 @click.option("--radius-um", type=positive, help="Cut a cylinder about the column's centre along the axis of cortex.")
 @click.option("--side-um", type=positive, help="Cut a square about it instead.")
-@source_option
+@click.option(
+    "--source",
+    metavar="WHERE",
+    help="cave[:DATASTACK][@VERSION], a folder of tables, or `synthetic`.  [default: C2N_SOURCE, else CAVE]",
+)
 @click.option(
     "--laminae",
     default="fixed",

@@ -24,7 +24,7 @@ NAMED = ("torch", "numpy", "pandas", "pyarrow", "duckdb", "ibis-framework", "cav
 """The packages whose versions matter when something goes wrong."""
 ROOM_GB = 5.0
 """Tables of labels and a column take far less; a run of training, with its checkpoints, may not."""
-MARKS = {"ok": ("ok", "green"), "warning": ("warning", "yellow"), "problem": ("problem", "red")}
+COLOURS = {"ok": "green", "warning": "yellow", "problem": "red"}
 
 
 @click.command()
@@ -41,9 +41,9 @@ def doctor(source: str | None, as_json: bool) -> None:
         print_json({"well": well, "findings": rows})
     else:
         for condition in conditions:
-            word, colour = MARKS[condition.state]
+            state = click.style(f"{condition.state:<8}", fg=COLOURS[condition.state])
             text = condition.text.replace("\n", "\n" + " " * 21)
-            click.echo(f"{click.style(f'{word:<8}', fg=colour)} {condition.name:<11} {text}")
+            click.echo(f"{state} {condition.name:<11} {text}")
     sys.exit(0 if well else 1)
 
 

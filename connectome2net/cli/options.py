@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 spec_path = click.argument("spec", type=click.Path(path_type=Path), default=Path("spec.json"))
-data_option = click.option(
-    "--data", metavar="PATH", help="Images: a file, a folder, or `synthetic`.  [default: fer2013.csv here, or C2N_DATA]"
-)
 backend_option = click.option(
     "--backend",
     metavar="NAME",

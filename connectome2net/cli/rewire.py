@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from connectome2net.cli.options import write_told
+from connectome2net.cli.options import spec_path, write_told
 
 if TYPE_CHECKING:
     from connectome2net.spec import Spec
@@ -29,7 +29,7 @@ def _list_nulls(context: click.Context, _: click.Parameter, wanted: bool) -> Non
 
 
 @click.command()
-@click.argument("spec", type=click.Path(path_type=Path), default=Path("spec.json"))
+@spec_path
 @click.option("--null", required=True, metavar="NAME", help="The null model: degree, erdos-renyi, ...; see --list.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Random seed.")
 @click.option("--fraction", type=float, help="Fraction of edges (remove, add) or of cells (subset).")

@@ -10,13 +10,15 @@ from typing import Any
 
 import click
 
-from connectome2net.cli.options import as_json, backend_option, data_option, print_json, trust_option
+from connectome2net.cli.options import as_json, backend_option, print_json, trust_option
 from connectome2net.errors import LoadError
 
 
 @click.command()
 @click.argument("compiled", type=click.Path(path_type=Path), required=False)
-@data_option
+@click.option(
+    "--data", metavar="PATH", help="Images: a file, a folder, or `synthetic`.  [default: fer2013.csv here, or C2N_DATA]"
+)
 @click.option("--config", type=click.Path(path_type=Path), metavar="TOML", help="Settings; see TrainConfig.")
 @click.option("--epochs", type=click.IntRange(min=1), help="Passes over the images.  [default: 20]")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of everything but anatomy.  [default: 0]")

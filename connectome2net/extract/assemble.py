@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib.metadata import version
-from typing import Literal
 
 import pyarrow as pa
 
 from connectome2net.errors import SpecError
 from connectome2net.extract.column import find_column
 from connectome2net.extract.fitting import fit_network
+from connectome2net.extract.groups import Signs
 from connectome2net.extract.laminae import How
 from connectome2net.extract.measure import Choices, measure
 from connectome2net.extract.populations import network_of_laminae, network_of_types
@@ -25,7 +25,6 @@ from connectome2net.spec.network import Network
 from connectome2net.spec.presets import preset_names
 from connectome2net.spec.tables import values
 
-Signs = Literal["dale", "free"]
 MADE = {"laminae": network_of_laminae, "types": network_of_types}
 """Networks that are made from the cells, for those whose types no preset knows."""
 

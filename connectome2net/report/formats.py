@@ -30,7 +30,6 @@ class Variant(File):
     destroys: tuple[str, ...] = ()
     null: str | None = None
     network: str | None = None
-    parameters: int | None = None
     factors: dict[str, bool] | None = None
 
 
@@ -42,7 +41,6 @@ class PlannedRun(File):
     folder: str
     status: str
     error: str | None = None
-    seconds: float | None = None
 
 
 class ExperimentFile(File):
@@ -174,7 +172,6 @@ class RunFile(File):
     parameters: dict[str, int] = {}
     versions: dict[str, str] = {}
     threads: int | None = None
-    epochs: int | None = None
     best_epoch: int | None = None
     validation_accuracy: float | None = None
     seconds: float | None = None

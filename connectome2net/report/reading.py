@@ -119,7 +119,6 @@ def _named(found: list[tuple[Path, RunFile]]) -> list[PlannedRun]:
             seed=int(record.config.get("seed", 0)),
             folder=str(folder),
             status=record.status,
-            seconds=record.seconds,
         )
         for folder, record in found
     ]

@@ -1,13 +1,12 @@
 """Digests: equal contents, equal sha256.
 
-Enters: models, arrays of bytes, files. Leaves: 64 hexadecimal digits.
+Enters: models, bytes. Leaves: 64 hexadecimal digits.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from pathlib import Path
 
 from pydantic import BaseModel
 
@@ -15,12 +14,6 @@ from pydantic import BaseModel
 def digest_bytes(content: bytes) -> str:
     """Return the sha256 of some bytes."""
     return hashlib.sha256(content).hexdigest()
-
-
-def digest_file(path: Path) -> str:
-    """Return the sha256 of a file, read in pieces."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def digest_document(document: BaseModel) -> str:

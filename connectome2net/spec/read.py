@@ -13,10 +13,10 @@ import pyarrow as pa
 from connectome2net.errors import Issue, SpecError
 from connectome2net.spec.digest import digest_bytes
 from connectome2net.spec.model import Spec, TableFile
-from connectome2net.spec.parquet import read_table
+from connectome2net.spec.parquet import AGAIN, read_table
 from connectome2net.spec.parse import parse_document, too_long
 from connectome2net.spec.tables import CELLS_OPTIONAL, CELLS_SCHEMA, EDGES_OPTIONAL, EDGES_SCHEMA
-from connectome2net.spec.validate import AGAIN, validate
+from connectome2net.spec.validate import validate
 
 
 def read_spec(path: str | Path) -> Spec:

@@ -18,6 +18,7 @@ from connectome2net.spec.learnable import learning_issues
 from connectome2net.spec.model import Spec
 from connectome2net.spec.network import Network, Projection, feature_map
 from connectome2net.spec.pairs import count_pairs, pairs_of
+from connectome2net.spec.parquet import AGAIN
 from connectome2net.spec.reach import check_readout
 from connectome2net.spec.rules import check_rules
 from connectome2net.spec.select import CONDITIONS, population_cells, projection_cells, resolve, select
@@ -25,7 +26,6 @@ from connectome2net.spec.tables import EI_CLASSES, LAMINAE, OUTSIDE_INPUTS, edge
 
 Index = npt.NDArray[np.int32]
 
-AGAIN = "extract again; the tables are not meant to be edited"
 MOST_NAMES = 100
 """An issue lists so many names."""
 
