@@ -198,7 +198,7 @@ def _not_written(target: Path, error: Exception) -> SourceError:
     found = str(error).strip().splitlines()[0]
     full = isinstance(error, duckdb.OutOfMemoryException) or any(word in found for word in NO_ROOM)
     return SourceError(
-        "There is no room" if full else "The table cannot be written",
+        "there is no room" if full else "the table cannot be written",
         where=target,
         found=found,
         fix="make room there, or choose another --out",

@@ -61,7 +61,7 @@ def conform(raw: ir.Table, shape: TableShape, *, file: str, footer: Footer | Non
     missing = [name for name in shape.required if name not in raw.columns]
     if missing:
         raise SourceError(
-            f"{'Columns are' if len(missing) > 1 else 'A column is'} missing: {', '.join(missing)}",
+            f"{'columns are' if len(missing) > 1 else 'a column is'} missing: {', '.join(missing)}",
             where=file,
             found=", ".join(raw.columns),
             wanted=", ".join(shape.required),
@@ -102,7 +102,7 @@ def _check_type(column: ir.Column, kind: Kind, *, where: str) -> None:
     }[kind] or dtype.is_string()
     if not fits:
         raise SourceError(
-            f"{'An id' if kind == 'id' else 'A column'} has the wrong type",
+            f"{'an id' if kind == 'id' else 'a column'} has the wrong type",
             where=where,
             found=str(dtype),
             wanted=WANTED[kind],

@@ -53,7 +53,7 @@ class Augmentation:
         for name, limit in limits.items():
             if not 0 <= getattr(self, name) <= limit:
                 found, wanted = getattr(self, name), f"0 to {limit:g}"
-                what = "An augmentation is out of range"
+                what = "an augmentation is out of range"
                 raise DataError(what, where=f"augmentation.{name}", found=found, wanted=wanted)
 
     def __call__(self, image_BCHW: torch.Tensor) -> torch.Tensor:

@@ -110,7 +110,7 @@ def test_what_the_server_refuses_is_a_problem(cave, wrong, name, text):
 
 
 def test_a_wrong_token_version_or_datastack_is_a_problem(cave, monkeypatch):
-    assert doctor("--source", "cave@1078")[1]["version"][1].startswith("This version has expired\n")
+    assert doctor("--source", "cave@1078")[1]["version"][1].startswith("this version has expired\n")
     assert doctor("--source", "cave:minnie66")[1]["server"][1].startswith("CAVE does not know this datastack\n")
     monkeypatch.setenv("CAVE_TOKEN", "0" * 32)
     code, findings = doctor("--source", "cave")

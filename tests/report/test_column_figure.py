@@ -291,11 +291,11 @@ def test_what_is_missing_is_said() -> None:
     odd = odd_specs()
     with own_style():
         said = {kind: words(column_figure(spec)) for kind, spec in odd.items()}
-    assert "there are no edges." in said["no edges"]
+    assert "There are no edges." in said["no edges"]
     assert "inhibitory" not in said["no inhibition"]
     assert "Dashed" not in said["no inhibition"], "all axons are proofread"
     assert "cells by class, type, depth" in said["no laminae"]
-    assert "no cell has a position and a depth below the pia." in said["no positions"]
+    assert "No cell has a position and a depth below the pia." in said["no positions"]
     assert "12 unknown" in said["all unknown"]
     assert "proofreading not known (12)" in said["all unknown"]
     assert "1 cell " in said["one cell"]

@@ -192,7 +192,7 @@ def test_runs_without_an_experiment_have_a_page_that_says_what_it_lacks(experime
     runs = [experiment / plan["folder"] for plan in plans if plan["variant"] != HOSTILE]
     tree = Tree(write_report(runs, out=tmp_path / "report.html").read_text())
     for sentence in (
-        "the column is not shown, because its spec is not known; give it with --spec spec.json.",
+        "The column is not shown, because its spec is not known; give it with --spec spec.json.",
         "No variant was compared with another",
         "No comparison was computed",
         f"2 variants, {len(SEEDS)} seeds; 6 of 6 runs finished.",

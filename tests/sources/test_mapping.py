@@ -505,7 +505,7 @@ WRONG = {
     ),
     "missing columns": (
         {"edges": {"count": "weight", "size": "area"}},
-        r"Columns are missing: area, weight[\s\S]*edges\.csv, section \[edges\][\s\S]*found: +from, to, n, vx",
+        r"columns are missing: area, weight[\s\S]*edges\.csv, section \[edges\][\s\S]*found: +from, to, n, vx",
     ),
     "a missing column to leave out": (
         {"edges": {"leave_out": {"kind": ["gap"]}}},
@@ -567,15 +567,15 @@ BROKEN = {
     "an empty cell": ({"cell_rows": changed(CELL_ROWS, "name", " ")}, r"ids are missing[\s\S]*cells\.csv, column name"),
     "ids from floats": (
         {"cell_rows": changed(CELL_ROWS, "name", "12.0")},
-        r"Ids went through floats[\s\S]*cells\.csv, column name[\s\S]*12\.0 \(1 row\)[\s\S]*2\^53",
+        r"ids went through floats[\s\S]*cells\.csv, column name[\s\S]*12\.0 \(1 row\)[\s\S]*2\^53",
     ),
     "ids from large floats": (
         {"edge_rows": changed(EDGE_ROWS, "from", "7.20575940600000e+17", "7.2E17")},
-        r"Ids went through floats[\s\S]*edges\.csv, column from[\s\S]*\(2 rows\)",
+        r"ids went through floats[\s\S]*edges\.csv, column from[\s\S]*\(2 rows\)",
     ),
     "other ids": (
         {"edge_rows": [row | {"from": "A", "to": "B"} for row in EDGE_ROWS[:1]]},
-        r"No row of the edges has both ends among the cells[\s\S]*edges\.csv[\s\S]*such as a and A",
+        r"no row of the edges has both ends among the cells[\s\S]*edges\.csv[\s\S]*such as a and A",
     ),
     "two numbers for a place": (
         {

@@ -67,7 +67,7 @@ CORRUPTIONS = {
         without_column(CENSUS, "cell_type"),
         r"column is missing: cell_type\n.*allen_v1_column_types_slanted_ref.parquet\n.*found: +id, pt_root_id",
     ),
-    "two columns": (without_column(CONNECTIONS, ["n_syn", "pre_nuc_id"]), r"Columns are missing: n_syn, pre_nuc_id"),
+    "two columns": (without_column(CONNECTIONS, ["n_syn", "pre_nuc_id"]), r"columns are missing: n_syn, pre_nuc_id"),
     "float nucleus": (
         with_values(CENSUS, "id", lambda ids: np.array(ids, float)),
         r"an id has the wrong type\n.*slanted_ref.parquet, column id\n.*float64\n.*int64",
@@ -216,7 +216,7 @@ def test_a_csv_of_another_alphabet_is_said(tmp_path):
 def test_an_empty_csv_has_no_columns(tmp_path):
     folder = write_tables(tmp_path, eight_cells(), form="csv")
     (folder / f"{CENSUS}.csv").write_text("")
-    with pytest.raises(SourceError, match=r"Columns are missing: id, pt_root_id.*\n.*slanted_ref.csv\n.*nothing"):
+    with pytest.raises(SourceError, match=r"columns are missing: id, pt_root_id.*\n.*slanted_ref.csv\n.*nothing"):
         open_folder(folder)
 
 

@@ -41,7 +41,7 @@ def test_it_is_marked(source, spec):
     assert source.synthetic
     assert spec.anatomy.synthetic
     assert spec.anatomy.dataset == "minnie65_synthetic"
-    assert spec.anatomy.findings[0].text.startswith("this is the built-in stand-in: no cell")
+    assert spec.anatomy.findings[0].text.startswith("This is the built-in stand-in: no cell")
     assert spec.document.provenance.parameters["seed"] == "0"
 
 

@@ -198,7 +198,7 @@ def test_without_usage_the_parts_are_drawn_and_it_is_said(four_forms, write_csv,
     assert sum(map(len, sets(data))) == 105
     assert data.findings[:2] == (
         "train.csv has no Usage column.",
-        "the source names no parts: 20% of each class were drawn as test, seed 0.",
+        "The source names no parts: 20% of each class were drawn as test, seed 0.",
     )
     assert data.test_name == "test"
 

@@ -39,7 +39,7 @@ def test_class_folders_alone_are_split_and_it_is_said(tmp_path):
         assert np.bincount(split.label_N).tolist() == [len(split) // 2] * 2
         for image, label in zip(split.image_NHW, split.label_N, strict=True):
             assert any((image == noise(1000 * label + i)).all() for i in range(20))
-    assert data.findings[0].startswith("the source names no parts: 20% of each class")
+    assert data.findings[0].startswith("The source names no parts: 20% of each class")
 
 
 def test_train_validation_and_test_folders_are_kept(tmp_path):

@@ -70,7 +70,7 @@ def test_a_test_part_that_had_to_be_drawn_is_the_same_for_every_seed():
     np.testing.assert_array_equal(one.test.image_NHW, two.test.image_NHW)
     assert not pixels(one.test) & (pixels(one.train) | pixels(one.validation))
     assert len(one.test) == pytest.approx(80, abs=8)
-    assert "the source names no parts: 20% of each class were drawn as test, seed 0." in one.findings
+    assert "The source names no parts: 20% of each class were drawn as test, seed 0." in one.findings
 
 
 def test_a_validation_part_of_the_source_is_kept_and_its_leaks_are_marked():
@@ -87,7 +87,7 @@ def test_a_validation_part_without_a_test_becomes_the_test():
     data = arrange(records, name="x", seed=0, validation_fraction=0.2)
     assert len(data.test) == (records.part_N == "validation").sum()
     assert data.test_name == "validation"
-    assert "the source has no test part: its validation part is the test and chooses nothing." in data.findings
+    assert "The source has no test part: its validation part is the test and chooses nothing." in data.findings
 
 
 @pytest.mark.parametrize(("parts", "missing"), [(("Training",), "test"), (("PublicTest",), "training")])

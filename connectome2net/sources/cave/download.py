@@ -174,7 +174,7 @@ def _too_large(count: int, limited_to: int, *, where: str) -> SourceError:
 def _refuse_difference(found: int, wanted: int, *, where: str) -> None:
     if found != wanted:
         raise SourceError(
-            "Rows are missing" if found < wanted else "There are more rows than the server counts",
+            "rows are missing" if found < wanted else "there are more rows than the server counts",
             where=where,
             found=f"{found:,} rows",
             wanted=f"{wanted:,} rows, as the server counts them",

@@ -168,7 +168,7 @@ def check_version(server: Server) -> None:
     expired = address.version in server.versions(expired=True)
     usual = f"{VERSION}, the default, never expires; " if VERSION in there else ""
     raise SourceError(
-        "This version has expired" if expired else "There is no such version",
+        "this version has expired" if expired else "there is no such version",
         where=f"{address.datastack} on {server.client.server_address}",
         found=address.version,
         wanted=", ".join(map(str, there)) or "any: the server has none",

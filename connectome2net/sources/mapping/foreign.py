@@ -73,7 +73,7 @@ def open_foreign(engine: BaseBackend, folder: Path, file: File, columns: Iterabl
     missing = sorted({*columns, *file.leave_out} - {*raw.columns})
     if missing:
         raise SourceError(
-            f"{'Columns are' if len(missing) > 1 else 'A column is'} missing: {', '.join(missing)}",
+            f"{'columns are' if len(missing) > 1 else 'a column is'} missing: {', '.join(missing)}",
             where=f"{path.name}, section [{section}]",
             found=", ".join(raw.columns),
             fix="name the columns in the mapping as the file has them",
@@ -125,7 +125,7 @@ def as_ids(opened: Foreign, columns: Iterable[str]) -> Foreign:
         if times:
             example = raw.filter(wrong[name]).aggregate(id=text[name].max()).to_pyarrow()["id"][0].as_py()
             raise SourceError(
-                "Ids went through floats" if example else "Ids are missing",
+                "ids went through floats" if example else "ids are missing",
                 where=f"{opened.path.name}, column {name}",
                 found=f"{example or 'nothing'} ({times:,} {'rows' if times > 1 else 'row'})",
                 wanted=ID,

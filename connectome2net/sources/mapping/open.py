@@ -91,7 +91,7 @@ def _overlap(links: SourceTable, cells: ir.Table) -> tuple[str, ...]:
     among = count(links.table.filter(pre & post), file=links.file)
     if not among:
         ids = (cells.source_id.min(), links.table.pre.min())
-        what = f"No row of the {links.name} has both ends among the cells"
+        what = f"no row of the {links.name} has both ends among the cells"
         raise nothing_in_common(what, where=links.file, ids=[str(each.to_pyarrow()) for each in ids])
     if among >= MOST * links.rows:
         return ()

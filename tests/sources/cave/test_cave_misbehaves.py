@@ -72,7 +72,7 @@ def test_a_limit_that_is_learned_holds_for_the_rest(cave):
 
 def test_an_answer_that_is_cut_in_silence_is_an_error(cave, tmp_path):
     cave.wrong.cap, cave.wrong.tells_cap = 10, False
-    with pytest.raises(SourceError, match=r"Rows are missing\n.*synapses_pni_2\n.*10 rows\n.*16 rows[\s\S]*nothing is"):
+    with pytest.raises(SourceError, match=r"rows are missing\n.*synapses_pni_2\n.*10 rows\n.*16 rows[\s\S]*nothing is"):
         fetch(piece_rows=100)
     assert not list((tmp_path / "cache").rglob("synapses_pni_2/*"))
     assert is_right(fetch(piece_rows=9))
@@ -156,7 +156,7 @@ def test_rows_that_come_in_two_pieces_are_an_error(cave):
         fetch()
 
 
-@pytest.mark.parametrize(("by", "text"), [(1, "Rows are missing"), (-1, "there are more rows than the server counts")])
+@pytest.mark.parametrize(("by", "text"), [(1, "rows are missing"), (-1, "there are more rows than the server counts")])
 def test_a_wrong_count_of_a_piece_is_an_error(cave, by, text):
     open_cave(patience=HASTY)
     cave.wrong.miscounts, cave.wrong.miscounts_by = FOR_EVER, by
@@ -167,14 +167,14 @@ def test_a_wrong_count_of_a_piece_is_an_error(cave, by, text):
 def test_a_wrong_count_of_the_whole_is_an_error(cave):
     open_cave(patience=HASTY)
     cave.wrong.miscounts = 1
-    with pytest.raises(SourceError, match=r"Rows are missing\n.*\n.*16 rows\n.*17 rows" + TOUCHED_NOTHING):
+    with pytest.raises(SourceError, match=r"rows are missing\n.*\n.*16 rows\n.*17 rows" + TOUCHED_NOTHING):
         fetch()
 
 
 def test_pieces_that_do_not_add_up_are_fetched_anew(cave, tmp_path):
     open_cave(patience=HASTY)
     cave.wrong.lags = True
-    with pytest.raises(SourceError, match=r"Rows are missing\n.*synapses_pni_2\n[\s\S]*pieces are fetched anew when"):
+    with pytest.raises(SourceError, match=r"rows are missing\n.*synapses_pni_2\n[\s\S]*pieces are fetched anew when"):
         fetch(piece_rows=6)
     assert not list((tmp_path / "cache").rglob("synapses_pni_2/*"))
     cave.wrong.lags = False
