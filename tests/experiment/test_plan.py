@@ -297,8 +297,9 @@ def test_every_part_of_bionic_can_be_switched_off_alone_and_with_all_others() ->
     assert [item.name for item in network.projections] == ["A_B", "B_C", "C_D"]
 
 
-def test_the_accuracy_of_the_deep_column_is_that_of_its_settings() -> None:
-    plan = read_plan(EXAMPLE.with_name("accuracy.toml"))
+@pytest.mark.parametrize("name", ["accuracy", "accuracy_bionic"])
+def test_accuracies_are_measured_with_the_settings_of_the_examples(name: str) -> None:
+    plan = read_plan(EXAMPLE.with_name(f"{name}.toml"))
     wanted = read_config(EXAMPLE.with_name(f"{plan.needs}.toml"))
     assert all(settings(plan, variant) == wanted for variant in plan.variants)
 
