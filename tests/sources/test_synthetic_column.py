@@ -3,6 +3,7 @@
 import itertools
 import time
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -193,3 +194,11 @@ def test_a_hundred_thousand_cells(tmp_path):
     assert made.edges.num_rows == pytest.approx(5_570_000, rel=0.01)
     assert read_spec(write_spec(made, tmp_path)) == made
     assert seconds < 90
+
+
+def test_the_small_column_of_the_examples_is_what_the_command_draws() -> None:
+    stored = read_spec(Path(__file__).parents[2] / "examples" / "small_column")
+    drawn = extract(synthetic(cells=200))
+    assert stored.document.model_dump(exclude={"provenance"}) == drawn.document.model_dump(exclude={"provenance"})
+    assert stored.cells.equals(drawn.cells)
+    assert stored.edges.equals(drawn.edges)
