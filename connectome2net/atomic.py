@@ -1,6 +1,6 @@
 """Files that lie there whole or not at all.
 
-Enters: contents, and where they belong. Leaves: the new files, or, after a failure or a kill, what lay there before.
+Enters: contents, and where they belong. Leaves: at each place, after a failure or a kill too, the new file or the old.
 """
 
 from __future__ import annotations

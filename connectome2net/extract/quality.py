@@ -135,11 +135,11 @@ def _of_inhibition(cells: pa.Table, edges: pa.Table) -> Iterator[Finding]:
     share = inhibition[reached] / received[reached]
     if count := int((share > 0.5).sum()):
         text = (
-            f"excitatory cells whose synapses from cells of the column are mostly inhibitory (median of all excitatory "
-            f"cells {np.median(share):.0%}): inhibitory axons are short and excitatory ones reach far, and are seldom "
-            "reconstructed to their ends"
+            "excitatory cells whose synapses from cells of the column are mostly inhibitory (median of all excitatory "
+            f"cells {np.median(share):.0%}): excitation that comes from outside the column, or along axons that were "
+            "not reconstructed, is not among them"
         )
-        yield Finding(name="inhibition over-represented", count=count, text=text)
+        yield Finding(name="mostly inhibitory inputs", count=count, text=text)
 
 
 def _of_outside(cells: pa.Table) -> Finding:

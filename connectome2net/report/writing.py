@@ -131,7 +131,7 @@ def _make_folder(out: Path, paths: Sequence[str | Path]) -> None:
 
 
 def _write_all(out: Path, files: dict[str, str]) -> None:
-    """Write every file or none, the page last."""
+    """Write every file whole, the page last; none where one cannot be written."""
     try:
         write_files({out.parent / name: text.encode() for name, text in files.items()})
     except OSError as error:

@@ -116,10 +116,10 @@ def test_eight_cells_by_hand(tmp_path):
         "axon not proofread": (2, ()),
         "axon incomplete": (3, ()),
         "proofreading stale": (1, ("20",)),
-        "inhibition over-represented": (3, ()),  # 4 of 4 synapses, 3 of 5, 1 of 1; two others get none of theirs
+        "mostly inhibitory inputs": (3, ()),  # 4 of 4 synapses, 3 of 5, 1 of 1; two others get none of theirs
         "inputs from outside unknown": (8, ()),
     }
-    inhibition = next(item for item in spec.anatomy.findings if item.name == "inhibition over-represented")
+    inhibition = next(item for item in spec.anatomy.findings if item.name == "mostly inhibitory inputs")
     assert "(median of all excitatory cells 60%)" in inhibition.text
 
 

@@ -132,12 +132,12 @@ def test_findings_name_what_is_not_known(spec):
         "proofreading unknown": 28,
         "axon not proofread": 229,
         "axon incomplete": 1002,
-        "inhibition over-represented": 989,
+        "mostly inhibitory inputs": 989,
         "inputs from outside": 1351,
         "near the border": 12,
     }
     assert found["unknown lamina"].cells == ("252232", "292832", "303172")
-    assert "(median of all excitatory cells 68%)" in found["inhibition over-represented"].text
+    assert "(median of all excitatory cells 68%)" in found["mostly inhibitory inputs"].text
 
 
 def test_the_account_of_every_step(spec):

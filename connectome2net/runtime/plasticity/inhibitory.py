@@ -7,6 +7,8 @@ Enters: a projection and what the cells at its two ends did. Leaves: changed str
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 import torch
 from torch import Tensor
 
@@ -71,8 +73,10 @@ class InhibitorySTDP(Rule):
 
     def change(self, projection: Projection, pre: Activity, post: Activity, reward_B: Tensor | None) -> None:
         """Change the strengths of a projection once."""
-        steps = range(len(post.steps_T))
-        usual_T = [self.target * sum(self.left ** abs(at - other) for other in steps) for at in steps]
+        window_T = list(
+            accumulate(self.left**ago for ago in range(len(post.steps_T)))
+        )  # of each step, and those before
+        usual_T = [self.target * (before + after - 1) for before, after in zip(window_T, window_T[::-1], strict=True)]
         post_T = zip(post.steps_T, traces(post.steps_T, self.left), usual_T, strict=True)
         beyond_T = [spike_NB + trace_NB - usual for spike_NB, trace_NB, usual in post_T]
         at_pre_E = together_in_steps_E(projection, beyond_T, pre.steps_T)
