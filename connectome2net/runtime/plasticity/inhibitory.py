@@ -73,9 +73,8 @@ class InhibitorySTDP(Rule):
 
     def change(self, projection: Projection, pre: Activity, post: Activity, reward_B: Tensor | None) -> None:
         """Change the strengths of a projection once."""
-        window_T = list(
-            accumulate(self.left**ago for ago in range(len(post.steps_T)))
-        )  # of each step, and those before
+        # What of the window lies within the pass: up to each step, and from it on.
+        window_T = list(accumulate(self.left**ago for ago in range(len(post.steps_T))))
         usual_T = [self.target * (before + after - 1) for before, after in zip(window_T, window_T[::-1], strict=True)]
         post_T = zip(post.steps_T, traces(post.steps_T, self.left), usual_T, strict=True)
         beyond_T = [spike_NB + trace_NB - usual for spike_NB, trace_NB, usual in post_T]
